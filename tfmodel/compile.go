@@ -1,0 +1,163 @@
+package tfmodel
+
+import (
+	"context"
+	"fmt"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	versionspb "github.com/galeone/tensorflow/tensorflow/go/core/framework/versions_go_proto"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
+	"github.com/explaind/explaind/tfmodel/savedmodel"
+)
+
+// graphVersion is the version of the GraphDef format that is written; every TensorFlow since 2.0 reads it.
+var graphVersion = &versionspb.VersionDef{Producer: 440, MinConsumer: 12}
+
+// compiled is a program with all that has to be stored.
+type compiled struct {
+	program *program
+	graph   []byte       // serialized GraphDef
+	weights []*tf.Tensor // of program.Resident
+}
+
+// compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
+// differentiate → put the weights back.
+func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
+	meta, tags, err := savedmodel.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := chooseSignature(meta, side)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := operations()
+	if err != nil {
+		return nil, err
+	}
+	flat, wanted, err := graphdef.Inline(meta.GraphDef, sig.wanted(), ops)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	if flat, err = graphdef.Rewrite(flat); err != nil {
+		return nil, unsupported(err)
+	}
+	flat, variables, err := graphdef.Freeze(flat)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	if err := explaind.FromContext(ctx); err != nil {
+		return nil, err
+	}
+	p, flat, err := analyse(flat, sig, wanted[0], wanted[1:])
+	if err != nil {
+		return nil, err
+	}
+	values, err := readWeights(dir, tags, meta.GraphDef, needed(flat, variables))
+	if err != nil {
+		return nil, err
+	}
+	return assemble(p, flat, needed(flat, variables), values)
+}
+
+// analyse finds the parts of the frozen graph and differentiates it.
+func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs []graphdef.Ref) (*program, *graphdef.Graph, error) {
+	bones, err := newSkeleton(flat)
+	if err != nil {
+		return nil, nil, unsupported(err)
+	}
+	classes, err := sig.chooseOutput(bones, flat, input, outputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	head := graphdef.FindHead(flat, classes.ref, bones.shapes)
+	logitsType, err := bones.dtype(head.Logits)
+	if err != nil {
+		return nil, nil, err
+	}
+	layers, defaultLayer := graphdef.FindLayers(flat, input, head.Logits, bones.shapes)
+	score := graphdef.AddScore(flat, head, classes.count, typespb.DataType(logitsType))
+	if bones, err = newSkeleton(flat); err != nil {
+		return nil, nil, unsupported(err)
+	}
+	p := &program{Version: programVersion, Input: input, Score: score, DenseKernel: head.Kernel}
+	if err := p.differentiate(bones, layers); err != nil {
+		return nil, nil, err
+	}
+	for i, name := range sig.outputNames {
+		p.Outputs = append(p.Outputs, output{name, outputs[i]})
+	}
+	p.Spec = newSpec(sig, bones, classes, head, layers, defaultLayer, p)
+	return p, bones.flat, nil
+}
+
+// differentiate adds the gradients of all layers, and finds for each layer how its backward pass runs alone.
+func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error {
+	x := make([]graphdef.Ref, len(layers))
+	for i, l := range layers {
+		x[i] = l.Output
+	}
+	gradients, reasons, err := bones.differentiate(p.Score.ModelLogits, p.Score.ModelCotangent, x)
+	if err != nil {
+		return unsupported(err)
+	}
+	for i, l := range layers {
+		t := layerTensors{Activations: l.Output, Gradients: gradients[i], Kernel: l.Kernel}
+		if reasons[i] == "" {
+			t.Cut = graphdef.Cut(bones.flat, p.Input, l.Output, gradients[i])
+			t.Feedable = bones.perImage(append([]graphdef.Ref{l.Output}, t.Cut...))
+		}
+		p.Layers = append(p.Layers, t)
+		p.Spec.Layers = append(p.Spec.Layers, explaind.Layer{Gradients: reasons[i] == "", Reason: reasons[i]})
+	}
+	return nil
+}
+
+// perImage tells whether every tensor is of float32 and has one row per image.
+func (s *skeleton) perImage(refs []graphdef.Ref) bool {
+	for _, r := range refs {
+		shape, ok := s.shapes(r)
+		dtype, err := s.dtype(r)
+		if !ok || err != nil || dtype != tf.Float || len(shape) == 0 || shape[0] != -1 {
+			return false
+		}
+	}
+	return true
+}
+
+// needed are the variables that are left in the graph.
+func needed(g *graphdef.Graph, variables []graphdef.Variable) []graphdef.Variable {
+	var left []graphdef.Variable
+	for _, v := range variables {
+		if g.Node(v.Name) != nil {
+			left = append(left, v)
+		}
+	}
+	return left
+}
+
+// assemble puts the weights back.
+func assemble(p *program, flat *graphdef.Graph, variables []graphdef.Variable, values []*tf.Tensor) (*compiled, error) {
+	full, resident, err := placeWeights(flat, variables, values)
+	if err != nil {
+		return nil, err
+	}
+	data, err := marshal(full)
+	if err != nil {
+		return nil, fmt.Errorf("writing the graph: %w", err)
+	}
+	c := &compiled{program: p, graph: data}
+	for _, i := range resident {
+		p.Resident = append(p.Resident, residentWeight{variables[i], int64(byteSize(values[i]))})
+		c.weights = append(c.weights, values[i])
+	}
+	return c, nil
+}
+
+// unsupported is the error of a model that is not understood.
+func unsupported(err error) error {
+	return explaind.Errorf(explaind.FailedPrecondition, "MODEL_NOT_UNDERSTOOD", "the model cannot be served: %w", err)
+}

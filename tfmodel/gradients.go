@@ -1,0 +1,153 @@
+package tfmodel
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/explaind/explaind/tfmodel/graphdef"
+)
+
+// skeleton is a graph inside TensorFlow whose weights are placeholders: it infers shapes and differentiates without
+// holding a single weight.
+type skeleton struct {
+	graph *tf.Graph
+	flat  *graphdef.Graph
+}
+
+func newSkeleton(flat *graphdef.Graph) (*skeleton, error) {
+	data, err := marshal(flat)
+	if err != nil {
+		return nil, err
+	}
+	s := &skeleton{graph: tf.NewGraph(), flat: flat}
+	if err := s.graph.Import(data, ""); err != nil {
+		return nil, fmt.Errorf("TensorFlow does not take the flattened graph: %w", err)
+	}
+	return s, nil
+}
+
+func marshal(flat *graphdef.Graph) ([]byte, error) {
+	return proto.Marshal(&graphpb.GraphDef{Node: flat.Nodes, Versions: graphVersion})
+}
+
+func (s *skeleton) output(ref graphdef.Ref) (tf.Output, error) {
+	op := s.graph.Operation(ref.Node)
+	if op == nil || ref.Index >= op.NumOutputs() {
+		return tf.Output{}, fmt.Errorf("the graph has no tensor %q", ref)
+	}
+	return op.Output(ref.Index), nil
+}
+
+// shapes is the inferred static shape of a tensor.
+func (s *skeleton) shapes(ref graphdef.Ref) ([]int64, bool) {
+	out, err := s.output(ref)
+	if err != nil {
+		return nil, false
+	}
+	shape, err := out.Shape().ToSlice()
+	return shape, err == nil
+}
+
+func (s *skeleton) dtype(ref graphdef.Ref) (tf.DataType, error) {
+	out, err := s.output(ref)
+	if err != nil {
+		return 0, err
+	}
+	return out.DataType(), nil
+}
+
+var noGradient = regexp.MustCompile(`No gradient defined for op: (\w+)`)
+
+// differentiate adds ∂score/∂x for all x as one backward chain, starting from cotangent = ∂score/∂y. Where an operation
+// has no gradient, every x that reaches y through it is left out, with the operation named. The results are in the
+// order of x; a zero Ref where reasons[i] is not empty.
+func (s *skeleton) differentiate(y, cotangent graphdef.Ref, x []graphdef.Ref) (gradients []graphdef.Ref, reasons []string, err error) {
+	gradients, reasons = make([]graphdef.Ref, len(x)), make([]string, len(x))
+	for {
+		outputs, err := s.addGradients(y, cotangent, x, reasons)
+		if err == nil {
+			for i, n := 0, 0; i < len(x); i++ {
+				if reasons[i] == "" {
+					gradients[i] = graphdef.Ref{Node: outputs[n].Op.Name(), Index: outputs[n].Index}
+					n++
+				}
+			}
+			return gradients, reasons, s.refresh()
+		}
+		match := noGradient.FindStringSubmatch(err.Error())
+		if match == nil || !s.exclude(match[1], y, x, reasons) {
+			return nil, nil, fmt.Errorf("differentiating: %w", err)
+		}
+		// What the failed attempt has added stays in TensorFlow's graph: start again from the flat one.
+		fresh, err := newSkeleton(s.flat)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.graph = fresh.graph
+	}
+}
+
+func (s *skeleton) addGradients(y, cotangent graphdef.Ref, x []graphdef.Ref, reasons []string) ([]tf.Output, error) {
+	from, err := s.output(y)
+	if err != nil {
+		return nil, err
+	}
+	start, err := s.output(cotangent)
+	if err != nil {
+		return nil, err
+	}
+	var to []tf.Output
+	for i, ref := range x {
+		if reasons[i] != "" {
+			continue
+		}
+		out, err := s.output(ref)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, out)
+	}
+	if len(to) == 0 {
+		return nil, nil
+	}
+	return s.graph.AddGradients("gradients", []tf.Output{from}, to, []tf.Output{start})
+}
+
+// exclude gives a reason to every x from which an operation of the kind op lies on the way to y; false if there is no
+// such x left.
+func (s *skeleton) exclude(op string, y graphdef.Ref, x []graphdef.Ref, reasons []string) (any bool) {
+	before := s.flat.Ancestors(y)
+	for i, ref := range x {
+		if reasons[i] != "" {
+			continue
+		}
+		after := s.flat.Descendants(ref.Node)
+		for _, n := range s.flat.Nodes {
+			if n.Op == op && n.Name != ref.Node && after[n.Name] && before[n.Name] {
+				reasons[i] = fmt.Sprintf("TensorFlow has no gradient for the operation %s at node %q, between this layer and the classes", op, n.Name)
+				any = true
+				break
+			}
+		}
+	}
+	return any
+}
+
+// refresh reads the graph with its gradients back.
+func (s *skeleton) refresh() error {
+	var buffer bytes.Buffer
+	if _, err := s.graph.WriteTo(&buffer); err != nil {
+		return fmt.Errorf("reading the differentiated graph: %w", err)
+	}
+	def := new(graphpb.GraphDef)
+	if err := proto.Unmarshal(buffer.Bytes(), def); err != nil {
+		return fmt.Errorf("reading the differentiated graph: %w", err)
+	}
+	s.flat = graphdef.FromNodes(def.Node)
+	return nil
+}

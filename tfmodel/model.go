@@ -1,0 +1,184 @@
+package tfmodel
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
+)
+
+// Model is a SavedModel that runs. It implements explaind.Model.
+type Model struct {
+	program *program
+	engine  *engine
+	rows    int // the most rows of one run; 0 for any
+
+	kernels sync.Map // graphdef.Ref → *explaind.Tensor: kernels that methods asked for
+}
+
+var _ explaind.Model = (*Model)(nil)
+
+// fixedRows is how many rows one run may have: models exported with a fixed batch size take no other, and only a batch
+// of one needs no padding.
+func fixedRows(batch int) int { return batch }
+
+// Spec describes the model.
+func (m *Model) Spec() *explaind.Spec { return &m.program.Spec }
+
+// Close gives the model's memory back. No other method may run or be called again.
+func (m *Model) Close() error {
+	m.engine.close()
+	giveBackMemory()
+	return nil
+}
+
+// Predict runs the forward pass, see explaind.Model.
+func (m *Model) Predict(ctx context.Context, images *explaind.Tensor) (*explaind.Prediction, error) {
+	if err := m.checkImages(images); err != nil {
+		return nil, err
+	}
+	fetches := []graphdef.Ref{m.program.Score.Logits, m.program.Score.Probabilities}
+	results, err := m.forward(ctx, fetches, images, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &explaind.Prediction{Logits: results[0], Probabilities: results[1]}, nil
+}
+
+// PredictOutputs is Predict with the signature's outputs as the model gives them.
+func (m *Model) PredictOutputs(ctx context.Context, images *explaind.Tensor) (*explaind.Prediction, error) {
+	if err := m.checkImages(images); err != nil {
+		return nil, err
+	}
+	fetches := []graphdef.Ref{m.program.Score.Logits, m.program.Score.Probabilities}
+	for _, out := range m.program.Outputs {
+		fetches = append(fetches, out.Tensor)
+	}
+	results, err := m.forward(ctx, fetches, images, nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &explaind.Prediction{Logits: results[0], Probabilities: results[1]}
+	for i, out := range m.program.Outputs {
+		p.Outputs = append(p.Outputs, explaind.NamedTensor{Name: out.Name, Tensor: results[2+i]})
+	}
+	return p, nil
+}
+
+// forward runs the graph from the images, in as many runs as a fixed batch size wants, and stacks the results.
+// extra holds further feeds of one row per image.
+func (m *Model) forward(ctx context.Context, fetches []graphdef.Ref, images *explaind.Tensor, extra *targets) ([]*explaind.Tensor, error) {
+	step := m.rows
+	if step == 0 {
+		step = images.Rows()
+	}
+	var parts [][]*explaind.Tensor
+	for from := 0; from < images.Rows(); from += step {
+		to := min(from+step, images.Rows())
+		results, err := m.forwardOnce(ctx, fetches, images.Slice(from, to), step, extra.slice(from, to))
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, results)
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return concatenate(parts), nil
+}
+
+// forwardOnce runs up to rows images; a fixed batch size is filled up with copies of the last image.
+func (m *Model) forwardOnce(ctx context.Context, fetches []graphdef.Ref, images *explaind.Tensor, rows int, extra *targets) ([]*explaind.Tensor, error) {
+	n := images.Rows()
+	if n < rows {
+		index := make([]int, rows)
+		for i := range index {
+			index[i] = min(i, n-1)
+		}
+		images, extra = images.Gather(index), extra.gather(index)
+	}
+	image, err := toTensor(images, m.inputType())
+	if err != nil {
+		return nil, internal(err)
+	}
+	in := feeds{m.program.Input: image}
+	if err := extra.feed(in, m.program.Score); err != nil {
+		return nil, internal(err)
+	}
+	results, err := m.fetch(ctx, fetches, in)
+	if err != nil || n == rows {
+		return results, err
+	}
+	for i := range results {
+		results[i] = results[i].Slice(0, n)
+	}
+	return results, nil
+}
+
+// fetch runs the graph unless ctx has ended; TensorFlow cannot be stopped once it runs.
+func (m *Model) fetch(ctx context.Context, fetches []graphdef.Ref, in feeds) ([]*explaind.Tensor, error) {
+	if err := explaind.FromContext(ctx); err != nil {
+		return nil, err
+	}
+	raw, err := m.engine.run(fetches, in)
+	if err != nil {
+		return nil, internal(err)
+	}
+	results := make([]*explaind.Tensor, len(raw))
+	for i, t := range raw {
+		if results[i], err = fromTensor(t); err != nil {
+			return nil, internal(fmt.Errorf("%v: %w", fetches[i], err))
+		}
+	}
+	return results, nil
+}
+
+func (m *Model) inputType() tf.DataType {
+	if m.program.Spec.Input.DType == "uint8" {
+		return tf.Uint8
+	}
+	return tf.Float
+}
+
+// checkImages wants [N, H, W, C] as the spec says: TensorFlow aborts the process on some mismatches.
+func (m *Model) checkImages(images *explaind.Tensor) error {
+	in := m.program.Spec.Input
+	want := fmt.Sprintf("[N, %s, %s, %d]", size(in.Height), size(in.Width), in.Channels)
+	s := images.Shape
+	fits := len(s) == 4 && s[0] > 0 && s[1] > 0 && s[2] > 0 &&
+		(in.Height == 0 || s[1] == in.Height) && (in.Width == 0 || s[2] == in.Width) && s[3] == in.Channels
+	if !fits || len(images.Data) != explaind.Elements(s) {
+		return explaind.Errorf(explaind.InvalidArgument, "SHAPE_MISMATCH", "the model takes images %s, got %v with %d values", want, s, len(images.Data))
+	}
+	return nil
+}
+
+func size(d int) string {
+	if d == 0 {
+		return "any"
+	}
+	return fmt.Sprint(d)
+}
+
+// concatenate puts the rows of several runs below each other.
+func concatenate(parts [][]*explaind.Tensor) []*explaind.Tensor {
+	out := make([]*explaind.Tensor, len(parts[0]))
+	for i := range out {
+		joined := &explaind.Tensor{Shape: append([]int(nil), parts[0][i].Shape...)}
+		joined.Shape[0] = 0
+		for _, p := range parts {
+			joined.Shape[0] += p[i].Shape[0]
+			joined.Data = append(joined.Data, p[i].Data...)
+		}
+		out[i] = joined
+	}
+	return out
+}
+
+func internal(err error) error {
+	return &explaind.Error{Code: explaind.Internal, Reason: "RUN_FAILED", Message: "the model failed on this input; the server's log has the cause", Err: err}
+}

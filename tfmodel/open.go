@@ -1,0 +1,131 @@
+package tfmodel
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
+	"github.com/explaind/explaind/tfmodel/savedmodel"
+)
+
+// Open loads the SavedModel in dir, the folder that holds saved_model.pb, and warms it up.
+//
+// Errors are *explaind.Error with the code FailedPrecondition, which name the node, file or setting that is not
+// understood; Canceled or DeadlineExceeded if ctx ends first.
+func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
+	o := newOptions(opts)
+	start := time.Now()
+	side, err := readSidecar(dir)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := savedmodel.Digest(dir)
+	if err != nil {
+		return nil, err
+	}
+	path, cached, cleanup, err := prepare(ctx, dir, digest, side, o)
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	m, err := load(path, cached, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := dress(&m.program.Spec, dir, digest, side); err != nil {
+		m.Close()
+		return nil, err
+	}
+	cached = nil
+	loaded := time.Now()
+	if err := m.warmUp(ctx); err != nil {
+		m.Close()
+		return nil, err
+	}
+	runtime.GC()
+	giveBackMemory()
+	o.log.Info("model loaded", "dir", dir, "digest", digest[:12], "load", loaded.Sub(start).Round(time.Millisecond),
+		"warmup", time.Since(loaded).Round(time.Millisecond), "layers", len(m.program.Spec.Layers))
+	return m, nil
+}
+
+// prepare makes sure that the compiled model lies on disk, because tfgo imports graphs from files, and tells where. The
+// compiled model comes along if it was made just now.
+func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (path string, c *compiled, cleanup func(), err error) {
+	cleanup = func() {}
+	cacheDir := o.cacheDir
+	if cacheDir == "" {
+		if cacheDir, err = os.MkdirTemp("", "explaind-*"); err != nil {
+			return "", nil, nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE", "no temporary folder can be made for the compiled model: %w", err)
+		}
+		cleanup = func() { os.RemoveAll(cacheDir) }
+	}
+	// The sidecar's choice of signature and output changes what is compiled.
+	path = storePath(cacheDir, digest+sidecarKey(side))
+	p, err := loadProgram(path)
+	if err == nil {
+		return path, &compiled{program: p}, cleanup, nil
+	}
+	o.log.Info("compiling", "dir", dir, "why", err.Error())
+	if c, err = compile(ctx, dir, side); err != nil {
+		cleanup()
+		return "", nil, nil, err
+	}
+	if err := c.save(path); err != nil {
+		cleanup()
+		return "", nil, nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE",
+			"the compiled model cannot be written to the cache folder: %w", err)
+	}
+	c.graph = nil
+	return path, c, cleanup, nil
+}
+
+func sidecarKey(side sidecar) string {
+	if side.Signature == "" && side.Output == "" {
+		return ""
+	}
+	return fmt.Sprintf("-%x", side.Signature+"\x00"+side.Output)
+}
+
+// load makes the sessions of a stored model and assigns its resident weights.
+func load(path string, c *compiled, o options) (*Model, error) {
+	weights := c.weights
+	if weights == nil {
+		var err error
+		if weights, err = loadWeights(path, c.program); err != nil {
+			return nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNREADABLE", "the compiled model in the cache folder cannot be read; remove it: %w", err)
+		}
+	}
+	e, err := newEngine(path, c.program, weights, o)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	return &Model{program: c.program, engine: e, rows: fixedRows(c.program.Spec.Input.Batch)}, nil
+}
+
+// assign gives the resident weights to a session. They share their memory with the tensors.
+func assign(s *session, p *program, weights []*tf.Tensor) error {
+	if len(p.Resident) == 0 {
+		return nil
+	}
+	feeds := make(map[tf.Output]*tf.Tensor, len(weights))
+	for i, w := range p.Resident {
+		feed, err := s.output(w.Variable.Feed())
+		if err != nil {
+			return err
+		}
+		feeds[feed] = weights[i]
+	}
+	done, err := s.output(graphdef.Ref{Node: graphdef.InitNode})
+	if err != nil {
+		return err
+	}
+	_, err = s.run([]tf.Output{done}, feeds)
+	return err
+}

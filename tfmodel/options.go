@@ -1,0 +1,53 @@
+package tfmodel
+
+import (
+	"log/slog"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// Option changes how a model is opened.
+type Option func(*options)
+
+type options struct {
+	cacheDir     string
+	intra, inter int
+	log          *slog.Logger
+}
+
+// WithCacheDir keeps compiled models in a folder, by digest, so that the next Open of the same model skips the
+// compilation. Without it, every Open compiles. The folder takes about the size of the weights per model.
+func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
+
+// WithThreads bounds the threads within one operation and between operations; 0 means one per core. TensorFlow shares
+// them between all models of the process: the first model that is opened decides.
+func WithThreads(intra, inter int) Option {
+	return func(o *options) { o.intra, o.inter = intra, inter }
+}
+
+// WithLogger logs what loading found and how long it took; nothing is logged without it.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+func newOptions(list []Option) options {
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, set := range list {
+		set(&o)
+	}
+	return o
+}
+
+// sessionOptions configures a TensorFlow session. Without optimising, the first run of a new set of fetches is cheap and
+// the later ones are slower.
+func sessionOptions(intra, inter int, optimise bool) *tf.SessionOptions {
+	config := &corepb.ConfigProto{IntraOpParallelismThreads: int32(intra), InterOpParallelismThreads: int32(inter)}
+	if !optimise {
+		config.GraphOptions = &corepb.GraphOptions{RewriteOptions: &corepb.RewriterConfig{DisableMetaOptimizer: true}}
+	}
+	data, err := proto.Marshal(config)
+	if err != nil { // a message of two numbers and a flag
+		panic(err)
+	}
+	return &tf.SessionOptions{Config: data}
+}

@@ -1,0 +1,45 @@
+package tfmodel
+
+import (
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
+)
+
+// programVersion changes whenever compile makes something else of the same SavedModel.
+const programVersion = "1"
+
+// program is a compiled model: what it is and where its tensors are in the static graph. It is kept in the cache as
+// JSON, beside the graph and the resident weights.
+type program struct {
+	Version     string
+	Spec        explaind.Spec
+	Input       graphdef.Ref
+	Score       graphdef.Score
+	DenseKernel graphdef.Ref // of a head of pooling + dense; zero for others
+	Outputs     []output
+	Layers      []layerTensors // parallel to Spec.Layers
+	Resident    []residentWeight
+}
+
+// output is one output of the signature that can be returned as it is.
+type output struct {
+	Name   string
+	Tensor graphdef.Ref
+}
+
+// layerTensors are the tensors of one layer.
+type layerTensors struct {
+	Activations graphdef.Ref
+	Gradients   graphdef.Ref // zero where the layer has none
+	Kernel      graphdef.Ref // zero where the layer is no convolution
+	// Cut is what has to be fed beside the activations so that the backward pass runs without the image.
+	Cut []graphdef.Ref
+	// Feedable is false if a tensor of Cut has no row per image; then the image itself is fed again.
+	Feedable bool
+}
+
+// residentWeight is a weight outside of the graph.
+type residentWeight struct {
+	Variable graphdef.Variable
+	Bytes    int64
+}

@@ -1,0 +1,96 @@
+package tfmodel
+
+import (
+	"encoding/binary"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
+)
+
+// targets says per row which score is differentiated.
+type targets struct {
+	class         []int32 // -1 for the row's most probable class
+	versus        []int32 // -1 for none
+	ofProbability bool
+}
+
+// best is the most probable class of each of n rows.
+func best(n int) *targets {
+	t := &targets{class: make([]int32, n), versus: make([]int32, n)}
+	for i := range n {
+		t.class[i], t.versus[i] = -1, -1
+	}
+	return t
+}
+
+func (t *targets) slice(from, to int) *targets {
+	if t == nil {
+		return nil
+	}
+	return &targets{t.class[from:to], t.versus[from:to], t.ofProbability}
+}
+
+func (t *targets) gather(index []int) *targets {
+	if t == nil {
+		return nil
+	}
+	out := &targets{ofProbability: t.ofProbability}
+	for _, i := range index {
+		out.class = append(out.class, t.class[i])
+		out.versus = append(out.versus, t.versus[i])
+	}
+	return out
+}
+
+// feed adds the placeholders of the score to the feeds.
+func (t *targets) feed(in feeds, score graphdef.Score) error {
+	if t == nil {
+		return nil
+	}
+	var err error
+	n := len(t.class)
+	if in[score.Class], err = newTensor([]int{n}, tf.Int32, int32Bytes(t.class)); err != nil {
+		return err
+	}
+	if in[score.Versus], err = newTensor([]int{n}, tf.Int32, int32Bytes(t.versus)); err != nil {
+		return err
+	}
+	of := make([]byte, n)
+	if t.ofProbability {
+		for i := range of {
+			of[i] = 1
+		}
+	}
+	in[score.OfProbability], err = newTensor([]int{n}, tf.Bool, of)
+	return err
+}
+
+func int32Bytes(values []int32) []byte {
+	out := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		out = binary.LittleEndian.AppendUint32(out, uint32(v))
+	}
+	return out
+}
+
+// resolve finds the class index of a target from the row's probabilities.
+func resolve(t explaind.Target, probabilities []float32, order *[]int) (int, error) {
+	class := t.Class
+	if t.Rank > 0 {
+		if t.Rank > len(probabilities) {
+			return 0, explaind.Errorf(explaind.InvalidArgument, "RANK_OUT_OF_RANGE", "rank %d is asked for, the model has %d classes", t.Rank, len(probabilities))
+		}
+		if *order == nil {
+			*order = explaind.TopK(probabilities, len(probabilities))
+		}
+		class = (*order)[t.Rank-1]
+	}
+	for _, c := range []int{class, max(t.Versus, 0)} {
+		if c < 0 || c >= len(probabilities) {
+			return 0, explaind.Errorf(explaind.InvalidArgument, "CLASS_OUT_OF_RANGE", "class %d is asked for, the model has classes 0 to %d", c, len(probabilities)-1)
+		}
+	}
+	return class, nil
+}
