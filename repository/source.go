@@ -1,0 +1,177 @@
+package repository
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/explaind/explaind"
+)
+
+// Source is a model on disk: its name and the folder that holds its versions, or the SavedModel itself.
+type Source struct {
+	Name string
+	Dir  string
+}
+
+// savedModel is the file that makes a folder a SavedModel.
+const savedModel = "saved_model.pb"
+
+// names are what a client may type and what stands in metrics and health checks: "models/NAME".
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// CheckName tells why a name cannot be a model's; nil if it can.
+func CheckName(name string) error {
+	if names.MatchString(name) {
+		return nil
+	}
+	return explaind.Errorf(explaind.InvalidArgument, "BAD_MODEL_NAME",
+		"%q cannot be a model's name: use 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", name)
+}
+
+// ParseSource reads NAME=DIR.
+func ParseSource(s string) (Source, error) {
+	name, dir, found := strings.Cut(s, "=")
+	if !found || dir == "" {
+		return Source{}, explaind.Errorf(explaind.InvalidArgument, "BAD_MODEL_SOURCE", "%q is not NAME=DIR", s)
+	}
+	if err := CheckName(name); err != nil {
+		return Source{}, err
+	}
+	if err := checkFolder(dir); err != nil {
+		return Source{}, err
+	}
+	return Source{Name: name, Dir: dir}, nil
+}
+
+// Scan finds the models in a folder: the folder itself if it is a SavedModel or holds versions of one, otherwise each
+// folder in it. Hidden folders and files are not looked at.
+func Scan(dir string) ([]Source, error) {
+	if err := checkFolder(dir); err != nil {
+		return nil, err
+	}
+	itself, err := versions(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(itself) > 0 {
+		name, err := folderName(dir)
+		if err != nil {
+			return nil, err
+		}
+		return []Source{{Name: name, Dir: dir}}, CheckName(name)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	var found []Source
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), ".") && isFolder(path) {
+			found = append(found, Source{Name: e.Name(), Dir: path})
+		}
+	}
+	if len(found) == 0 {
+		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS",
+			"%s holds no model: expected %s, VERSION/%[2]s or NAME/VERSION/%[2]s in it", dir, savedModel)
+	}
+	return found, nil
+}
+
+// version is one version on disk.
+type version struct {
+	number int64
+	dir    string
+}
+
+// versions lists the versions in a model's folder, the latest last. A SavedModel without version folders is version 1.
+// Folders whose name is not a positive number are not versions.
+func versions(dir string) ([]version, error) {
+	if _, err := os.Stat(filepath.Join(dir, savedModel)); err == nil {
+		return []version{{1, dir}}, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	var found []version
+	for _, e := range entries {
+		number, err := strconv.ParseInt(e.Name(), 10, 64)
+		path := filepath.Join(dir, e.Name())
+		if err == nil && number > 0 && strings.TrimLeft(e.Name(), "0123456789") == "" && isFolder(path) {
+			found = append(found, version{number, path})
+		}
+	}
+	// "1" and "001" are the same version: the plain spelling wins.
+	sort.SliceStable(found, func(i, j int) bool {
+		if found[i].number != found[j].number {
+			return found[i].number < found[j].number
+		}
+		return len(found[i].dir) < len(found[j].dir)
+	})
+	return slices.CompactFunc(found, func(a, b version) bool { return a.number == b.number }), nil
+}
+
+// latest is the version to serve.
+func latest(dir string) (version, error) {
+	found, err := versions(dir)
+	if err != nil {
+		return version{}, err
+	}
+	if len(found) == 0 {
+		return version{}, explaind.Errorf(explaind.FailedPrecondition, "NO_VERSION",
+			"the model's folder holds neither %s nor a folder named by a version number, such as 1/%[1]s", savedModel)
+	}
+	last := found[len(found)-1]
+	if _, err := os.Stat(filepath.Join(last.dir, savedModel)); err != nil {
+		return last, explaind.Errorf(explaind.FailedPrecondition, "NO_SAVED_MODEL", "version %d has no %s in its folder", last.number, savedModel)
+	}
+	return last, nil
+}
+
+// folderName is the folder's own name, also for "." and "..". The folder of a version is named by its parent:
+// resnet50/3 is the model resnet50.
+func folderName(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", unreadable(dir, err)
+	}
+	name := filepath.Base(abs)
+	if _, err := strconv.ParseInt(name, 10, 64); err == nil && filepath.Dir(abs) != "/" {
+		name = filepath.Base(filepath.Dir(abs))
+	}
+	return name, nil
+}
+
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return explaind.Errorf(explaind.NotFound, "FOLDER_NOT_FOUND", "the model folder %s does not exist", dir)
+	case err != nil:
+		return unreadable(dir, err)
+	case !info.IsDir():
+		return explaind.Errorf(explaind.FailedPrecondition, "NOT_A_FOLDER", "%s is a file; give the folder that holds %s", dir, savedModel)
+	}
+	return nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path) // follows links: versions are often links into a store
+	return err == nil && info.IsDir()
+}
+
+// unreadable leaves the path out of the cause: the text goes over the wire.
+func unreadable(dir string, err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return explaind.Errorf(explaind.FailedPrecondition, "FOLDER_UNREADABLE", "the model folder %s cannot be read: %w", filepath.Base(dir), err)
+}
