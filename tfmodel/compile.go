@@ -3,6 +3,7 @@ package tfmodel
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
@@ -19,8 +20,8 @@ var graphVersion = &versionspb.VersionDef{Producer: 440, MinConsumer: 12}
 // compiled is a program with all that has to be stored.
 type compiled struct {
 	program *program
-	graph   []byte       // serialized GraphDef
-	weights []*tf.Tensor // of program.Resident
+	graphs  map[string][]byte // serialized GraphDefs, by the names of their files
+	weights []*tf.Tensor      // of program.Resident
 }
 
 // compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
@@ -56,7 +57,7 @@ func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := readWeights(dir, tags, meta.GraphDef, needed(flat, variables))
+	values, err := readWeights(dir, tags, meta, needed(flat, variables))
 	if err != nil {
 		return nil, err
 	}
@@ -139,19 +140,29 @@ func needed(g *graphdef.Graph, variables []graphdef.Variable) []graphdef.Variabl
 	return left
 }
 
-// assemble puts the weights back.
+// assemble puts the weights back, once for each session's layout.
 func assemble(p *program, flat *graphdef.Graph, variables []graphdef.Variable, values []*tf.Tensor) (*compiled, error) {
-	full, resident, err := placeWeights(flat, variables, values)
+	c := &compiled{program: p, graphs: map[string][]byte{}}
+	place := func(file string, l layout) ([]int, error) {
+		full, resident, err := placeWeights(flat, variables, values, l)
+		if err != nil {
+			return nil, err
+		}
+		if c.graphs[file], err = marshal(full); err != nil {
+			return nil, fmt.Errorf("writing the graph: %w", err)
+		}
+		return resident, nil
+	}
+	resident, err := place(plainFile, plainLayout)
 	if err != nil {
 		return nil, err
 	}
-	data, err := marshal(full)
+	optimised, err := place(optimisedFile, optimisedLayout)
 	if err != nil {
-		return nil, fmt.Errorf("writing the graph: %w", err)
+		return nil, err
 	}
-	c := &compiled{program: p, graph: data}
 	for _, i := range resident {
-		p.Resident = append(p.Resident, residentWeight{variables[i], int64(byteSize(values[i]))})
+		p.Resident = append(p.Resident, residentWeight{variables[i], int64(byteSize(values[i])), !slices.Contains(optimised, i)})
 		c.weights = append(c.weights, values[i])
 	}
 	return c, nil

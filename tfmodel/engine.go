@@ -28,13 +28,14 @@ func newEngine(path string, p *program, weights []*tf.Tensor, o options) (*engin
 	e := &engine{warm: map[string]bool{}}
 	for _, s := range []struct {
 		session  **session
+		file     string
 		optimise bool
-	}{{&e.plain, false}, {&e.optimised, true}} {
-		loaded, err := importGraph(filepath.Join(path, graphFile), sessionOptions(o.intra, o.inter, s.optimise))
+	}{{&e.plain, plainFile, false}, {&e.optimised, optimisedFile, true}} {
+		loaded, err := importGraph(filepath.Join(path, s.file), sessionOptions(o.intra, o.inter, s.optimise))
 		if err != nil {
 			return nil, fmt.Errorf("importing the compiled graph: %w", err)
 		}
-		if err := assign(loaded, p, weights); err != nil {
+		if err := assign(loaded, p, weights, !s.optimise); err != nil {
 			return nil, fmt.Errorf("assigning the weights: %w", err)
 		}
 		*s.session = loaded

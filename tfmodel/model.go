@@ -36,13 +36,13 @@ func (m *Model) Close() error {
 	return nil
 }
 
-// Predict runs the forward pass, see explaind.Model.
+// Predict runs the forward pass, see explaind.Model. It fetches the default layer's activations too, because each set of
+// fetches that is optimised keeps a copy of the weights, and explanations without gradients need that set anyway.
 func (m *Model) Predict(ctx context.Context, images *explaind.Tensor) (*explaind.Prediction, error) {
 	if err := m.checkImages(images); err != nil {
 		return nil, err
 	}
-	fetches := []graphdef.Ref{m.program.Score.Logits, m.program.Score.Probabilities}
-	results, err := m.forward(ctx, fetches, images, nil)
+	results, err := m.forward(ctx, m.forwardFetches(m.defaultLayers()), images, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -48,7 +47,6 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
 		m.Close()
 		return nil, err
 	}
-	runtime.GC()
 	giveBackMemory()
 	o.log.Info("model loaded", "dir", dir, "digest", digest[:12], "load", loaded.Sub(start).Round(time.Millisecond),
 		"warmup", time.Since(loaded).Round(time.Millisecond), "layers", len(m.program.Spec.Layers))
@@ -82,7 +80,7 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 		return "", nil, nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE",
 			"the compiled model cannot be written to the cache folder: %w", err)
 	}
-	c.graph = nil
+	c.graphs = nil
 	return path, c, cleanup, nil
 }
 
@@ -109,18 +107,22 @@ func load(path string, c *compiled, o options) (*Model, error) {
 	return &Model{program: c.program, engine: e, rows: fixedRows(c.program.Spec.Input.Batch)}, nil
 }
 
-// assign gives the resident weights to a session. They share their memory with the tensors.
-func assign(s *session, p *program, weights []*tf.Tensor) error {
-	if len(p.Resident) == 0 {
-		return nil
-	}
+// assign gives the resident weights to a session, the folded ones only to one that has none of them as constants. They
+// share their memory with the tensors.
+func assign(s *session, p *program, weights []*tf.Tensor, folded bool) error {
 	feeds := make(map[tf.Output]*tf.Tensor, len(weights))
 	for i, w := range p.Resident {
+		if w.Folded && !folded {
+			continue
+		}
 		feed, err := s.output(w.Variable.Feed())
 		if err != nil {
 			return err
 		}
 		feeds[feed] = weights[i]
+	}
+	if len(feeds) == 0 {
+		return nil
 	}
 	done, err := s.output(graphdef.Ref{Node: graphdef.InitNode})
 	if err != nil {

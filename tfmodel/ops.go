@@ -1,14 +1,6 @@
 package tfmodel
 
-// #include <stdlib.h>
-// #include <malloc.h>
 // #include "tensorflow/c/c_api.h"
-//
-// static void give_back(void) {
-// #ifdef __GLIBC__
-//   malloc_trim(0);
-// #endif
-// }
 import "C"
 
 import (
@@ -32,6 +24,3 @@ var operations = sync.OnceValues(func() (graphdef.Ops, error) {
 	}
 	return graphdef.NewOps(list), nil
 })
-
-// giveBackMemory returns to the system what the C allocator keeps after a load.
-func giveBackMemory() { C.give_back() }

@@ -41,7 +41,11 @@ func newOptions(list []Option) options {
 // sessionOptions configures a TensorFlow session. Without optimising, the first run of a new set of fetches is cheap and
 // the later ones are slower.
 func sessionOptions(intra, inter int, optimise bool) *tf.SessionOptions {
-	config := &corepb.ConfigProto{IntraOpParallelismThreads: int32(intra), InterOpParallelismThreads: int32(inter)}
+	config := &corepb.ConfigProto{
+		IntraOpParallelismThreads: int32(intra), InterOpParallelismThreads: int32(inter),
+		// Both keep TensorFlow from storing the graph, with its constants, once more.
+		Experimental: &corepb.ConfigProto_Experimental{OptimizeForStaticGraph: true, DisableOutputPartitionGraphs: true},
+	}
 	if !optimise {
 		config.GraphOptions = &corepb.GraphOptions{RewriteOptions: &corepb.RewriterConfig{DisableMetaOptimizer: true}}
 	}

@@ -6,10 +6,10 @@ import (
 )
 
 // programVersion changes whenever compile makes something else of the same SavedModel.
-const programVersion = "1"
+const programVersion = "2"
 
 // program is a compiled model: what it is and where its tensors are in the static graph. It is kept in the cache as
-// JSON, beside the graph and the resident weights.
+// JSON, beside the graphs and the resident weights.
 type program struct {
 	Version     string
 	Spec        explaind.Spec
@@ -38,8 +38,9 @@ type layerTensors struct {
 	Feedable bool
 }
 
-// residentWeight is a weight outside of the graph.
+// residentWeight is a weight outside of the plain graph.
 type residentWeight struct {
 	Variable graphdef.Variable
 	Bytes    int64
+	Folded   bool // a constant of the optimised graph
 }

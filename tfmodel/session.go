@@ -2,7 +2,6 @@ package tfmodel
 
 import (
 	"fmt"
-	"runtime"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	tfgo "github.com/galeone/tfgo"
@@ -40,11 +39,8 @@ func (s *session) run(fetches []tf.Output, feeds map[tf.Output]*tf.Tensor) (resu
 	return s.model.Exec(fetches, feeds), nil
 }
 
-// close gives the session up. tfgo closes it when the collector finds it, so the collector is called.
-func (s *session) close() {
-	s.model = nil
-	runtime.GC()
-}
+// close gives the session up. tfgo closes it when the collector finds it; giveBackMemory makes it do so.
+func (s *session) close() { s.model = nil }
 
 func recovered(err *error) {
 	switch p := recover().(type) {

@@ -11,11 +11,12 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 )
 
-// A compiled model on disk is a folder of three files.
+// A compiled model on disk is a folder of four files.
 const (
-	programFile = "program.json"
-	graphFile   = "graph.pb"
-	weightsFile = "weights.bin"
+	programFile   = "program.json"
+	plainFile     = "plain.pb"
+	optimisedFile = "optimised.pb"
+	weightsFile   = "weights.bin"
 )
 
 // storePath is where the compiled form of a model lies.
@@ -56,8 +57,10 @@ func (c *compiled) write(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, programFile), meta, 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, graphFile), c.graph, 0o644); err != nil {
-		return err
+	for file, graph := range c.graphs {
+		if err := os.WriteFile(filepath.Join(dir, file), graph, 0o644); err != nil {
+			return err
+		}
 	}
 	f, err := os.Create(filepath.Join(dir, weightsFile))
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"fmt"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
-	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
@@ -14,7 +15,7 @@ import (
 
 // readWeights loads the SavedModel once and reads all variables in one run: one run per variable would take minutes.
 // The tensors share their memory with the loaded model, which is closed.
-func readWeights(dir string, tags []string, def *graphpb.GraphDef, variables []graphdef.Variable) ([]*tf.Tensor, error) {
+func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables []graphdef.Variable) ([]*tf.Tensor, error) {
 	if len(variables) == 0 {
 		return nil, nil
 	}
@@ -23,45 +24,49 @@ func readWeights(dir string, tags []string, def *graphpb.GraphDef, variables []g
 	}
 	loaded, err := loadSavedModel(dir, tags, sessionOptions(0, 0, false))
 	if err != nil {
-		return nil, explaind.Errorf(explaind.FailedPrecondition, "VARIABLES_UNREADABLE",
-			"TensorFlow cannot restore the model's variables; copy the whole folder of the SavedModel again: %w", err)
+		return nil, unreadable(err)
 	}
-	defer loaded.close()
-	reads := readNodes(def)
+	defer func() { // Keras exports hold every weight twice: this gives one half back
+		loaded.close()
+		giveBackMemory()
+	}()
+	nodes := graphdef.ValueNodes(meta.GraphDef, graphdef.ParseRef(meta.GetSaverDef().GetRestoreOpName()).Node)
 	fetches := make([]tf.Output, len(variables))
 	for i, v := range variables {
-		read, ok := reads[v.Owner]
+		node, ok := nodes[v.Owner]
 		if !ok {
-			return nil, fmt.Errorf("variable %q is never read in the SavedModel", v.Owner)
+			return nil, unsupported(fmt.Errorf("no node of the SavedModel reads the variable %q", v.Owner))
 		}
-		if fetches[i], err = loaded.output(graphdef.Ref{Node: read}); err != nil {
-			return nil, err
-		}
-	}
-	return loaded.run(fetches, nil)
-}
-
-// readNodes maps every variable to a node outside of functions that yields its value.
-func readNodes(def *graphpb.GraphDef) map[string]string {
-	reads := map[string]string{}
-	for _, n := range def.Node {
-		switch n.Op {
-		case "ReadVariableOp":
-			reads[graphdef.Inputs(n)[0].Node] = n.Name
-		case "VariableV2", "Variable":
-			reads[n.Name] = n.Name
+		if fetches[i], err = loaded.output(graphdef.Ref{Node: node}); err != nil {
+			return nil, unsupported(err)
 		}
 	}
-	return reads
+	values, err := loaded.run(fetches, nil)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return values, nil
 }
 
-// residentBytes is the size from which a dense kernel is kept out of the graph, see RATIONALE "Why do big dense kernels
-// stay variables?".
-const residentBytes = 1 << 20
+func unreadable(err error) error {
+	return explaind.Errorf(explaind.FailedPrecondition, "VARIABLES_UNREADABLE",
+		"TensorFlow cannot restore the model's variables; copy the whole folder of the SavedModel again, or export it again: %w", err)
+}
 
-// placeWeights puts the weights into the graph: as constants, which TensorFlow's optimiser can fold, or, for the big
-// ones that it cannot, as variables, whose memory is shared with the tensors read. It returns the latter's positions.
-func placeWeights(g *graphdef.Graph, variables []graphdef.Variable, values []*tf.Tensor) (*graphdef.Graph, []int, error) {
+// A layout says which weights a graph holds as constants, which TensorFlow's optimiser can fold and oneDNN can reorder
+// once, and which stay variables, whose memory all sessions share. See RATIONALE "Why do some weights stay variables?".
+type layout func(bytes int, consumers []*nodepb.NodeDef) (resident bool)
+
+// plainLayout keeps constants only where a variable would cost more than it holds.
+func plainLayout(bytes int, _ []*nodepb.NodeDef) bool { return bytes >= 16<<10 }
+
+// optimisedLayout makes constants of all that the optimiser can fold; that leaves the kernels of big dense layers.
+func optimisedLayout(bytes int, consumers []*nodepb.NodeDef) bool {
+	return bytes >= 1<<20 && !graphdef.FeedsConvolution(consumers)
+}
+
+// placeWeights puts the weights into the graph and returns the positions of those that are resident.
+func placeWeights(g *graphdef.Graph, variables []graphdef.Variable, values []*tf.Tensor, isResident layout) (*graphdef.Graph, []int, error) {
 	consumers := g.Consumers()
 	byName := map[string]int{}
 	for i, v := range variables {
@@ -76,7 +81,7 @@ func placeWeights(g *graphdef.Graph, variables []graphdef.Variable, values []*tf
 			continue
 		}
 		v, value := variables[i], values[i]
-		if byteSize(value) >= residentBytes && !graphdef.FeedsConvolution(consumers[n.Name]) {
+		if isResident(byteSize(value), consumers[n.Name]) {
 			resident = append(resident, i)
 			graphdef.AddResident(out, v)
 			continue

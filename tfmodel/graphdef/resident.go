@@ -38,7 +38,9 @@ func AddInit(g *Graph, variables []Variable, resident []int) {
 	g.Add(done)
 }
 
-func text(s string) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}} }
+func text(s string) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
+}
 
 // FeedsConvolution tells whether one of the nodes is a convolution.
 func FeedsConvolution(nodes []*nodepb.NodeDef) bool {

@@ -1,0 +1,55 @@
+package tfmodel
+
+import (
+	"context"
+
+	"github.com/explaind/explaind"
+)
+
+// warmSize is the height and width that a model of free size is warmed with.
+const warmSize = 224
+
+// warmUp runs once what requests run most: a forward pass, and one with the gradients of the default layer.
+func (m *Model) warmUp(ctx context.Context) error {
+	in := m.program.Spec.Input
+	image := explaind.NewTensor(max(in.Batch, 1), warmSide(in.Height), warmSide(in.Width), in.Channels)
+	fed, err := toTensor(image, m.inputType())
+	if err != nil {
+		return internal(err)
+	}
+	layers := m.defaultLayers()
+	fetches, start := m.forwardFetches(layers), feeds{m.program.Input: fed}
+	if err := m.engine.warmUp(fetches, start); err != nil {
+		return unsupported(err)
+	}
+	if len(layers) == 0 || !m.program.Spec.Layers[layers[0]].Gradients {
+		return nil
+	}
+	if err := explaind.FromContext(ctx); err != nil {
+		return err
+	}
+	if err := best(image.Rows()).feed(start, m.program.Score); err != nil {
+		return internal(err)
+	}
+	if err := m.engine.warmUp(append(fetches, m.program.Layers[layers[0]].Gradients), start); err != nil {
+		return unsupported(err)
+	}
+	return nil
+}
+
+func warmSide(d int) int {
+	if d == 0 {
+		return warmSize
+	}
+	return d
+}
+
+// defaultLayers is the index of the default layer, or nothing where there is none.
+func (m *Model) defaultLayers() []int {
+	for i, l := range m.program.Spec.Layers {
+		if l.Name == m.program.Spec.DefaultLayer {
+			return []int{i}
+		}
+	}
+	return nil
+}
