@@ -1,0 +1,177 @@
+// Command latency compares, side by side in one run, the plain session of a SavedModel (what TensorFlow Serving runs)
+// with explaind's Predict and Explain on the same images:
+//
+//	go run ./bench/latency SAVED_MODEL_DIR…
+//
+// It prints one table: medians in milliseconds per call, and their ratios to the plain session's predict. The three
+// take turns in every round, so that a machine whose speed drifts treats them alike. Nothing here can fail on time.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
+	"github.com/explaind/explaind/render"
+	"github.com/explaind/explaind/tfmodel"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 15, "calls of each kind per model and batch size, after two that do not count")
+	batches := flag.String("batches", "1,8", "batch sizes")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		exit(errors.New("give the folder of at least one SavedModel"))
+	}
+	sizes, err := parseBatches(*batches)
+	exit(err)
+	fmt.Println("| model | batch | plain predict ms | predict ms | Grad-CAM ms | predict/plain | Grad-CAM/plain | first load s | cached load s |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+	for _, dir := range flag.Args() {
+		exit(compare(dir, sizes, *rounds))
+	}
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "latency:", err, errors.Unwrap(err))
+		os.Exit(1)
+	}
+}
+
+func parseBatches(list string) ([]int, error) {
+	var sizes []int
+	for s := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-batches %q is no list of positive numbers", list)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// compare prints the rows of one model.
+func compare(dir string, batches []int, rounds int) error {
+	m, first, cached, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	reference, err := openPlain(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range batches {
+		images := randomImages(m.Spec().Input, n)
+		result, err := race(rounds, []func() error{
+			func() error { return reference.predict(images) },
+			func() error { _, err := m.Predict(context.Background(), images); return err },
+			func() error { return gradCAM(m, images) },
+		})
+		if err != nil {
+			return fmt.Errorf("%s, batch %d: %w", dir, n, err)
+		}
+		plain, predict, explained := result[0], result[1], result[2]
+		fmt.Printf("| %s | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f |\n", filepath.Base(filepath.Dir(filepath.Clean(dir))), n,
+			plain, predict, explained, predict/plain, explained/plain, first.Seconds(), cached.Seconds())
+	}
+	return nil
+}
+
+// open loads the model twice, the second time from the cache, and returns that one.
+func open(dir string) (m *tfmodel.Model, first, cached time.Duration, err error) {
+	cache, err := os.MkdirTemp("", "explaind-latency-*")
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	defer os.RemoveAll(cache)
+	for _, took := range []*time.Duration{&first, &cached} {
+		if m != nil {
+			if err := m.Close(); err != nil {
+				return nil, 0, 0, err
+			}
+		}
+		start := time.Now()
+		if m, err = tfmodel.Open(context.Background(), dir, tfmodel.WithCacheDir(cache)); err != nil {
+			return nil, 0, 0, err
+		}
+		*took = time.Since(start)
+	}
+	return m, first, cached, nil
+}
+
+// gradCAM is what an Explain request with the default config costs: the run, and a map of the input's size per image.
+func gradCAM(m *tfmodel.Model, images *explaind.Tensor) error {
+	method, err := explain.Lookup(explaind.DefaultMethod)
+	if err != nil {
+		return err
+	}
+	targets := make([][]explaind.Target, images.Rows())
+	for i := range targets {
+		targets[i] = []explaind.Target{{Rank: 1, Versus: -1}}
+	}
+	result, err := m.Explain(context.Background(), &explaind.ExplainRequest{
+		Images: images, Layers: []string{m.Spec().DefaultLayer}, Targets: targets, Needs: method.Needs,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range result.Evidence {
+		heatmap, _, err := method.Func(&result.Evidence[i])
+		if err != nil {
+			return err
+		}
+		render.Upsample(heatmap, images.Shape[1], images.Shape[2], render.Bilinear).Normalize()
+	}
+	return nil
+}
+
+// race runs the contestants in turn and returns the median of each, in milliseconds.
+func race(rounds int, contestants []func() error) ([]float64, error) {
+	const warmUp = 2
+	times := make([][]float64, len(contestants))
+	for round := range warmUp + rounds {
+		for i, run := range contestants {
+			start := time.Now()
+			if err := run(); err != nil {
+				return nil, err
+			}
+			if round >= warmUp {
+				times[i] = append(times[i], float64(time.Since(start).Microseconds())/1e3)
+			}
+		}
+	}
+	medians := make([]float64, len(times))
+	for i, t := range times {
+		slices.Sort(t)
+		medians[i] = t[len(t)/2]
+	}
+	return medians, nil
+}
+
+func randomImages(in explaind.Input, n int) *explaind.Tensor {
+	side := func(d int) int {
+		if d == 0 {
+			return 224
+		}
+		return d
+	}
+	images := explaind.NewTensor(n, side(in.Height), side(in.Width), in.Channels)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range images.Data {
+		images.Data[i] = float32(math.Round(255 * r.Float64()))
+	}
+	return images
+}
