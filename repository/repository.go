@@ -86,7 +86,11 @@ func (r *Repository) load(ctx context.Context, e *entry) {
 	case err != nil && ctx.Err() != nil: // stopped, not failed
 		return
 	case err != nil:
-		r.log.Error("model failed to load", "model", e.source.Name, "version", v.number, "error", err, "cause", errors.Unwrap(err))
+		log := r.log.With("model", e.source.Name, "version", v.number)
+		if cause := errors.Unwrap(err); cause != nil {
+			log = log.With("cause", cause)
+		}
+		log.Error("model failed to load", "error", err)
 		r.fail(e, v, err)
 	default:
 		r.log.Info("model ready", "model", e.source.Name, "version", v.number, "digest", m.Spec().Digest, "took", time.Since(start).Round(time.Millisecond))

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -75,18 +76,18 @@ func TestScan(t *testing.T) {
 		name   string
 		files  []string
 		dir    string
-		want   string // NAME:version folder, …
+		want   string // NAME:version:folder, …
 		reason string
 	}{
-		{"many models", []string{"a/1/saved_model.pb", "b/2/saved_model.pb"}, "", "a:1 b:2", ""},
-		{"latest by number, not by spelling", []string{"a/9/saved_model.pb", "a/10/saved_model.pb"}, "", "a:10", ""},
-		{"one model with versions", []string{"m/1/saved_model.pb", "m/2/saved_model.pb"}, "m", "m:2", ""},
-		{"a plain SavedModel", []string{"m/saved_model.pb", "m/variables/"}, "m", "m:m", ""},
-		{"a version's own folder", []string{"m/7/saved_model.pb"}, "m/7", "m:7", ""},
-		{"a folder of plain SavedModels", []string{"x/saved_model.pb", "y/saved_model.pb"}, "", "x:x y:y", ""},
-		{"other folders and files are no versions", []string{"a/1/saved_model.pb", "a/best/saved_model.pb", "a/-3/", "a/+4/", "a/0/", "a/5", "a/explaind.yaml"}, "", "a:1", ""},
-		{"hidden folders are no models", []string{"a/1/saved_model.pb", ".git/1/saved_model.pb", "README"}, "", "a:1", ""},
-		{"leading zeros", []string{"a/001/saved_model.pb", "a/1/saved_model.pb"}, "", "a:1", ""},
+		{"many models", []string{"a/1/saved_model.pb", "b/2/saved_model.pb"}, "", "a:1:1 b:2:2", ""},
+		{"latest by number, not by spelling", []string{"a/9/saved_model.pb", "a/10/saved_model.pb"}, "", "a:10:10", ""},
+		{"one model with versions", []string{"m/1/saved_model.pb", "m/2/saved_model.pb"}, "m", "m:2:2", ""},
+		{"a plain SavedModel", []string{"m/saved_model.pb", "m/variables/"}, "m", "m:1:m", ""},
+		{"a version's own folder", []string{"m/7/saved_model.pb"}, "m/7", "m:7:7", ""},
+		{"a folder of plain SavedModels", []string{"x/saved_model.pb", "y/saved_model.pb"}, "", "x:1:x y:1:y", ""},
+		{"other folders and files are no versions", []string{"a/1/saved_model.pb", "a/best/saved_model.pb", "a/-3/", "a/+4/", "a/0/", "a/5", "a/explaind.yaml"}, "", "a:1:1", ""},
+		{"hidden folders are no models", []string{"a/1/saved_model.pb", ".git/1/saved_model.pb", "README"}, "", "a:1:1", ""},
+		{"leading zeros", []string{"a/001/saved_model.pb", "a/1/saved_model.pb"}, "", "a:1:1", ""},
 		{"an empty version is reported, not passed over", []string{"a/1/saved_model.pb", "a/2/"}, "", "", "NO_SAVED_MODEL"},
 		{"no version at all", []string{"a/photos/"}, "", "", "NO_VERSION"},
 		{"nothing there", []string{"notes.txt"}, "", "", "NO_MODELS"},
@@ -107,7 +108,7 @@ func TestScan(t *testing.T) {
 				if err = CheckName(s.Name); err != nil {
 					break
 				}
-				got = append(got, s.Name+":"+filepath.Base(v.dir))
+				got = append(got, fmt.Sprintf("%s:%d:%s", s.Name, v.number, filepath.Base(v.dir)))
 			}
 			if reason(err) != tc.reason {
 				t.Fatalf("error %v, want reason %q", err, tc.reason)

@@ -91,11 +91,17 @@ type version struct {
 	dir    string
 }
 
-// versions lists the versions in a model's folder, the latest last. A SavedModel without version folders is version 1.
-// Folders whose name is not a positive number are not versions.
+// versions lists the versions in a model's folder, the latest last. A SavedModel without version folders has the version
+// that its own folder is named by, or else is version 1. Folders whose name is not a positive number are not versions.
 func versions(dir string) ([]version, error) {
 	if _, err := os.Stat(filepath.Join(dir, savedModel)); err == nil {
-		return []version{{1, dir}}, nil
+		number := int64(1)
+		if abs, err := filepath.Abs(dir); err == nil {
+			if own, ok := versionNumber(filepath.Base(abs)); ok {
+				number = own
+			}
+		}
+		return []version{{number, dir}}, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -103,9 +109,8 @@ func versions(dir string) ([]version, error) {
 	}
 	var found []version
 	for _, e := range entries {
-		number, err := strconv.ParseInt(e.Name(), 10, 64)
 		path := filepath.Join(dir, e.Name())
-		if err == nil && number > 0 && strings.TrimLeft(e.Name(), "0123456789") == "" && isFolder(path) {
+		if number, ok := versionNumber(e.Name()); ok && isFolder(path) {
 			found = append(found, version{number, path})
 		}
 	}
@@ -117,6 +122,12 @@ func versions(dir string) ([]version, error) {
 		return len(found[i].dir) < len(found[j].dir)
 	})
 	return slices.CompactFunc(found, func(a, b version) bool { return a.number == b.number }), nil
+}
+
+// versionNumber reads a folder's name as a version: digits only, and above 0.
+func versionNumber(name string) (int64, bool) {
+	number, err := strconv.ParseInt(name, 10, 64)
+	return number, err == nil && number > 0 && strings.TrimLeft(name, "0123456789") == ""
 }
 
 // latest is the version to serve.
@@ -144,7 +155,7 @@ func folderName(dir string) (string, error) {
 		return "", unreadable(dir, err)
 	}
 	name := filepath.Base(abs)
-	if _, err := strconv.ParseInt(name, 10, 64); err == nil && filepath.Dir(abs) != "/" {
+	if _, ok := versionNumber(name); ok && filepath.Dir(abs) != "/" {
 		name = filepath.Base(filepath.Dir(abs))
 	}
 	return name, nil
