@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	pb "github.com/explaind/explaind/gen/explaind/v1"
+)
+
+// explainLine is what explain --json and compare --json print for an image. Paths are those of the files written.
+type explainLine struct {
+	Image        string            `json:"image"`
+	Model        modelJSON         `json:"model"`
+	Predictions  []scoreJSON       `json:"predictions"`
+	Explanations []explanationJSON `json:"explanations"`
+	Figure       string            `json:"figure,omitempty"`
+	Timing       timingJSON        `json:"timing"`
+}
+
+type explanationJSON struct {
+	Method  string    `json:"method"`
+	Layer   string    `json:"layer"`
+	Target  scoreJSON `json:"target"`
+	Versus  *int32    `json:"versus_class_index,omitempty"`
+	Height  int32     `json:"height"`
+	Width   int32     `json:"width"`
+	RawMin  number    `json:"raw_min"`
+	RawMax  number    `json:"raw_max"`
+	Flags   []string  `json:"flags"`
+	Overlay string    `json:"overlay,omitempty"`
+	Values  string    `json:"values,omitempty"`
+}
+
+// explainCommandFlags are the flags of "explaind explain".
+type explainCommandFlags struct {
+	explainFlags
+	out            string
+	figure, values bool
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	var f explainCommandFlags
+	cmd := &cobra.Command{
+		Use:   "explain IMAGE...",
+		Short: "Show which pixels speak for a class",
+		Long: `Writes, for every method, layer and class asked for, the picture with a heatmap over it: red is where
+the pixels speak most for the class. The files are named IMAGE.LAYER.METHOD.CLASS.png; files of that
+name are overwritten.
+
+IMAGE is a file (JPEG, PNG, GIF, WebP, BMP), a folder, of which the image files in it are taken, or a
+pattern such as 'photos/*.jpg'. With --json every image is one line, a JSON object with the range of
+each map before it was normalised, its flags and its files; images that failed have an "error".`,
+		Example: `  explaind explain cat.jpg --model models/resnet50
+  explaind explain photos/ --model models/vgg16 --method grad_cam,grad_cam_plus_plus --layer block5_conv3 --top-k 3 --out maps
+  explaind explain kite.jpg --model models/resnet50 --class parachute --class kite --figure
+  explaind explain cat.jpg --model models/resnet50 --class 282 --versus 281 --values --json`,
+		Args: someImages,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.explain(cmd.Context(), f, args)
+		},
+	}
+	f.register(cmd)
+	registerMethods(cmd, &f.methods, "grad_cam")
+	cmd.Flags().StringVarP(&f.out, "out", "o", ".", "`DIR` for the files; \"\" writes none")
+	cmd.Flags().BoolVar(&f.figure, "figure", false, "write one figure per image too: the picture and all overlays side by side")
+	cmd.Flags().BoolVar(&f.values, "values", false, "write the values of each map too, as .npy (float32, its largest value 1)")
+	return cmd
+}
+
+func registerMethods(cmd *cobra.Command, methods *[]string, fallback string) {
+	cmd.Flags().StringSliceVar(methods, "method", nil, "`METHODS`, separated by commas (default: "+fallback+")")
+	cmd.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return methodChoices(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string) error {
+	if f.out == "" && (f.figure || f.values) {
+		return fmt.Errorf("--figure and --values write files; give a folder by --out")
+	}
+	pictures, failed := findPictures(args)
+	r := a.newReport(len(pictures), failed, f.json)
+	if len(pictures) == 0 {
+		return errNoImages
+	}
+	ctx, c, err := a.connect(ctx, f.model)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	config, err := f.config(c.model.GetHead().GetClasses())
+	if err != nil {
+		return err
+	}
+	config.Rendering.OverlayPng, config.Rendering.ComparisonPng, config.Rendering.Values = f.out != "", f.figure, f.values
+	if f.out != "" {
+		if err := os.MkdirAll(f.out, 0o777); err != nil {
+			return fmt.Errorf("--out %s cannot be made: %w", f.out, plain(err))
+		}
+	}
+	err = c.explainAll(ctx, config, pictures, r, func(p picture, answer *pb.ExplainResponse) error {
+		line := newExplainLine(p, answer, config)
+		if f.out != "" {
+			if err := (files{f.out, p.stem}).write(answer, line); err != nil {
+				return err
+			}
+		}
+		return r.printExplained(line)
+	})
+	if err != nil {
+		return err
+	}
+	return r.result()
+}
+
+// newExplainLine is the answer without its files.
+func newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainConfig) *explainLine {
+	line := &explainLine{Image: p.path, Model: jsonModel(answer.GetModel()), Predictions: jsonScores(answer.GetPredictions()),
+		Explanations: []explanationJSON{}, Timing: jsonTiming(answer.GetTiming())}
+	for _, x := range answer.GetExplanations() {
+		e := explanationJSON{
+			Method: methodName(x.GetMethod()), Layer: x.GetLayer(), Target: jsonScore(x.GetTarget()),
+			Versus: config.GetTargets()[0].VersusClassIndex, // the same for all
+			Height: x.GetHeatmap().GetHeight(), Width: x.GetHeatmap().GetWidth(),
+			RawMin: number(x.GetHeatmap().GetRawMin()), RawMax: number(x.GetHeatmap().GetRawMax()), Flags: []string{},
+		}
+		for _, flag := range x.GetFlags() {
+			e.Flags = append(e.Flags, lower("FLAG_", flag))
+		}
+		line.Explanations = append(line.Explanations, e)
+	}
+	return line
+}
+
+// printExplained prints the picture with its most probable classes, then one explanation a line.
+func (r *report) printExplained(line *explainLine) error {
+	if r.json {
+		return r.printJSON(line)
+	}
+	var best []string
+	for _, s := range line.Predictions[:min(len(line.Predictions), 3)] {
+		best = append(best, s.title())
+	}
+	var rows [][]string
+	for _, e := range line.Explanations {
+		class := e.Target.title()
+		if e.Versus != nil {
+			class += fmt.Sprintf(" versus class %d", *e.Versus)
+		}
+		rows = append(rows, []string{" ", e.Method, printable(e.Layer), class, strings.Join(e.Flags, ","), printable(e.Overlay)})
+	}
+	figure := ""
+	if line.Figure != "" {
+		figure = fmt.Sprintf("   %s\n", printable(line.Figure))
+	}
+	return r.print("%s: %s\n%s%s", printable(line.Image), strings.Join(best, ", "), table(rows), figure)
+}

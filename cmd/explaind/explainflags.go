@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/explaind/explaind/gen/explaind/v1"
+)
+
+// explainFlags are what explain and compare have in common: what to explain, and how it looks.
+type explainFlags struct {
+	model   modelFlags
+	methods []string
+	layers  []string
+	classes []string
+	topK    int32
+	ranks   []int
+	versus  int32
+	alpha   float32
+	json    bool
+
+	score, resolution, interpolation, colormap word
+	versusGiven                                bool
+}
+
+func (f *explainFlags) register(cmd *cobra.Command) {
+	f.model.register(cmd.Flags())
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.layers, "layer", nil, "`LAYERS`, separated by commas; see 'explaind layers' (default: the model's last one)")
+	flags.StringArrayVarP(&f.classes, "class", "c", nil, "`CLASS` to explain, by index or label; may be repeated (default: the most probable one)")
+	flags.Int32VarP(&f.topK, "top-k", "k", 0, "explain this `NUMBER` of the most probable classes")
+	flags.IntSliceVar(&f.ranks, "rank", nil, "explain the class of this `RANK`: 1 the most probable, 2 the runner-up, …; separated by commas")
+	flags.Int32Var(&f.versus, "versus", 0, "explain why the class rather than the one of this `INDEX`")
+	f.score = word{prefix: "SCORE_", values: pb.Score_value}
+	f.score.register(cmd, "score", "number whose change the gradients measure (default: logit)")
+	f.resolution = word{prefix: "RESOLUTION_", values: pb.Resolution_value}
+	f.resolution.register(cmd, "resolution", "size of the maps: the layer's, the model input's or the picture's (default: input)")
+	f.interpolation = word{prefix: "INTERPOLATION_", values: pb.Interpolation_value}
+	f.interpolation.register(cmd, "interpolation", "how maps grow from the layer's size (default: bilinear)")
+	f.colormap = word{prefix: "COLORMAP_", values: pb.Colormap_value}
+	f.colormap.register(cmd, "colormap", "colours of the maps (default: jet)")
+	flags.Float32Var(&f.alpha, "alpha", 0.5, "`WEIGHT` of the map in overlays, from 0 to 1")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object per image")
+	cmd.MarkFlagsMutuallyExclusive("top-k", "rank")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.versusGiven = cmd.Flags().Changed("versus") }
+}
+
+// config is the request. A --top-k beyond the model's classes means all of them.
+func (f *explainFlags) config(classes int32) (*pb.ExplainConfig, error) {
+	methods, err := parseMethods(f.methods)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := f.targets(classes)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ExplainConfig{
+		Methods: methods, Layers: f.layers, Targets: targets, Score: pb.Score(f.score.number),
+		TopK: max(f.topK, 5),
+		Rendering: &pb.Rendering{
+			Resolution: pb.Resolution(f.resolution.number), Interpolation: pb.Interpolation(f.interpolation.number),
+			Colormap: pb.Colormap(f.colormap.number), Alpha: proto.Float32(f.alpha),
+		},
+	}, nil
+}
+
+// targets are the ranks, then the classes; without either, the most probable class.
+func (f *explainFlags) targets(classes int32) ([]*pb.Target, error) {
+	if f.topK < 0 {
+		return nil, errors.New("--top-k must be at least 1")
+	}
+	var targets []*pb.Target
+	for _, rank := range f.ranks {
+		if rank < 1 || rank > int(classes) {
+			return nil, fmt.Errorf("--rank: %d is asked for; the model has %d classes, and 1 is the most probable one", rank, classes)
+		}
+		targets = append(targets, &pb.Target{Kind: &pb.Target_Rank{Rank: int32(rank)}})
+	}
+	for rank := range min(f.topK, classes) {
+		targets = append(targets, &pb.Target{Kind: &pb.Target_Rank{Rank: rank + 1}})
+	}
+	for _, class := range f.classes {
+		targets = append(targets, classTarget(class))
+	}
+	if len(targets) == 0 {
+		targets = append(targets, &pb.Target{Kind: &pb.Target_Rank{Rank: 1}})
+	}
+	if f.versusGiven {
+		for _, t := range targets {
+			t.VersusClassIndex = proto.Int32(f.versus)
+		}
+	}
+	return targets, nil
+}
+
+// classTarget takes a number as an index and all else as a label.
+func classTarget(class string) *pb.Target {
+	if index, err := strconv.ParseInt(class, 10, 32); err == nil {
+		return &pb.Target{Kind: &pb.Target_ClassIndex{ClassIndex: int32(index)}}
+	}
+	return &pb.Target{Kind: &pb.Target_Label{Label: class}}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/internal/fakemodel"
+	"github.com/explaind/explaind/repository"
+)
+
+// side is the side of the fake model's input; its feature map has half of it.
+const side = 16
+
+// rig runs command lines on models that need no TensorFlow. Every folder in models is one; those named "broken" cannot
+// be opened.
+type rig struct {
+	t      *testing.T
+	models string
+
+	beforeOpen func(ctx context.Context, dir string)
+	beforeRun  func(context.Context) error
+}
+
+func newRig(t *testing.T, models ...string) *rig {
+	t.Helper()
+	r := &rig{t: t, models: t.TempDir()}
+	for _, name := range models {
+		dir := filepath.Join(r.models, name, "1")
+		must(t, os.MkdirAll(dir, 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, "saved_model.pb"), []byte("graph"), 0o644))
+	}
+	return r
+}
+
+// model is the folder of a model.
+func (r *rig) model(name string) string { return filepath.Join(r.models, name) }
+
+func (r *rig) open(runtimeFlags) repository.OpenFunc {
+	return func(ctx context.Context, dir string) (explaind.Model, error) {
+		if r.beforeOpen != nil {
+			r.beforeOpen(ctx, dir)
+		}
+		if err := explaind.FromContext(ctx); err != nil {
+			return nil, err
+		}
+		if strings.Contains(dir, "broken") {
+			return nil, explaind.Errorf(explaind.FailedPrecondition, "BAD_SAVED_MODEL", "the variables are missing")
+		}
+		m := fakemodel.New(side, "red", "green", "blue")
+		m.BeforeRun = r.beforeRun
+		return m, nil
+	}
+}
+
+// outcome is what a command line did.
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+func (r *rig) run(args ...string) outcome {
+	r.t.Helper()
+	return r.runContext(context.Background(), args...)
+}
+
+func (r *rig) runContext(ctx context.Context, args ...string) outcome {
+	var stdout, stderr lockedBuffer
+	a := &app{open: r.open, stdout: &stdout, stderr: &stderr}
+	status := a.run(ctx, args)
+	return outcome{status, stdout.String(), stderr.String()}
+}
+
+// want checks the exit status, and that standard error holds the texts.
+func (o outcome) want(t *testing.T, status int, texts ...string) outcome {
+	t.Helper()
+	if o.status != status {
+		t.Errorf("exit status %d, want %d\nstdout:\n%s\nstderr:\n%s", o.status, status, o.stdout, o.stderr)
+	}
+	if len(texts) == 0 && status == 0 && o.stderr != "" {
+		t.Errorf("standard error is not empty:\n%s", o.stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(o.stderr, text) {
+			t.Errorf("standard error lacks %q:\n%s", text, o.stderr)
+		}
+	}
+	return o
+}
+
+// lines decodes standard output, one JSON object a line.
+func lines[T any](t *testing.T, o outcome) []T {
+	t.Helper()
+	var out []T
+	for line := range strings.SplitSeq(strings.TrimSuffix(o.stdout, "\n"), "\n") {
+		var v T
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("line %q: %v\nstderr:\n%s", line, err, o.stderr)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// lockedBuffer may be written by several goroutines, as standard error is.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+var (
+	red   = color.RGBA{R: 255, A: 255}
+	green = color.RGBA{G: 255, A: 255}
+	blue  = color.RGBA{B: 255, A: 255}
+	black = color.RGBA{A: 255}
+)
+
+// paint writes a PNG of the model's size whose left and right halves have one colour each.
+func paint(t *testing.T, path string, left, right color.RGBA) string {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	for y := range side {
+		for x := range side {
+			c := left
+			if x >= side/2 {
+				c = right
+			}
+			m.SetRGBA(x, y, c)
+		}
+	}
+	var file bytes.Buffer
+	must(t, png.Encode(&file, m))
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(t, os.WriteFile(path, file.Bytes(), 0o644))
+	return path
+}
+
+// decode reads a PNG file.
+func decode(t *testing.T, path string) image.Image {
+	t.Helper()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	m, err := png.Decode(f)
+	must(t, err)
+	return m
+}
+
+func write(t *testing.T, path string, data string) string {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(t, os.WriteFile(path, []byte(data), 0o644))
+	return path
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
