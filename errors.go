@@ -102,8 +102,7 @@ func FromContext(ctx context.Context) error {
 
 // AsError returns the *Error in err's chain, or an Internal one around it.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Code: Internal, Reason: "INTERNAL", Message: "an internal error happened; the server's log has the cause", Err: err}

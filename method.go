@@ -11,11 +11,11 @@ type Method string
 
 // The methods. formulas and references stand beside each implementation in package explain.
 const (
-	MethodCAM                   Method = "cam"
-	MethodGradCAM               Method = "grad_cam"
-	MethodGradCAMPlusPlus       Method = "grad_cam_plus_plus"
-	MethodArticleCAM            Method = "article_cam"
-	MethodArticleGradCAM        Method = "article_grad_cam"
+	MethodCAM                    Method = "cam"
+	MethodGradCAM                Method = "grad_cam"
+	MethodGradCAMPlusPlus        Method = "grad_cam_plus_plus"
+	MethodArticleCAM             Method = "article_cam"
+	MethodArticleGradCAM         Method = "article_grad_cam"
 	MethodArticleGradCAMPlusPlus Method = "article_grad_cam_plus_plus"
 )
 

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/jpeg"
 )
@@ -33,7 +34,7 @@ func decodeJPEG(data []byte) (image.Image, error) {
 		}
 	}
 	m, err := jpeg.Decode(bytes.NewReader(data))
-	if _, refused := err.(jpeg.UnsupportedError); !refused || adobe {
+	if _, refused := errors.AsType[jpeg.UnsupportedError](err); !refused || adobe {
 		return m, err
 	}
 	return decodePlainCMYK(data, err)

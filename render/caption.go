@@ -88,7 +88,7 @@ func (t *typeface) set(text string, width, most int) []string {
 // wrap breaks a text between words, and words that are wider than a line anywhere.
 func (t *typeface) wrap(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && t.measure(line+" "+word) <= width {
 			line += " " + word
 			continue

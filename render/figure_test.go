@@ -135,8 +135,8 @@ func TestComparisonTakesAnyImage(t *testing.T) {
 	gray := image.NewGray(image.Rect(-5, 7, 295, 307))
 	part := filled(400, 400, blue)
 	draw.Draw(part, image.Rect(50, 50, 350, 350), image.NewUniform(red), image.Point{}, draw.Src)
-	clear := image.NewNRGBA(image.Rect(0, 0, 300, 300))
-	img := drawn(t, [][]Panel{{{Image: gray}, {Image: part.SubImage(image.Rect(50, 50, 350, 350))}, {Image: clear}}}, "")
+	transparent := image.NewNRGBA(image.Rect(0, 0, 300, 300))
+	img := drawn(t, [][]Panel{{{Image: gray}, {Image: part.SubImage(image.Rect(50, 50, 350, 350))}, {Image: transparent}}}, "")
 	pictureAt(t, img, color.RGBA{0, 0, 0, 0xff}, 300, 300)
 	pictureAt(t, img, red, 300, 300)
 	if _, count := where(img, img.Rect, of(white)); count < img.Rect.Dx()*img.Rect.Dy()-2*300*300 {
