@@ -120,7 +120,7 @@ func (s *skeleton) addGradients(y, cotangent graphdef.Ref, x []graphdef.Ref, rea
 
 // exclude gives a reason to every x from which an operation of the kind op lies on the way to y; false if there is no
 // such x left.
-func (s *skeleton) exclude(op string, y graphdef.Ref, x []graphdef.Ref, reasons []string) (any bool) {
+func (s *skeleton) exclude(op string, y graphdef.Ref, x []graphdef.Ref, reasons []string) (found bool) {
 	before := s.flat.Ancestors(y)
 	for i, ref := range x {
 		if reasons[i] != "" {
@@ -130,12 +130,12 @@ func (s *skeleton) exclude(op string, y graphdef.Ref, x []graphdef.Ref, reasons 
 		for _, n := range s.flat.Nodes {
 			if n.Op == op && n.Name != ref.Node && after[n.Name] && before[n.Name] {
 				reasons[i] = fmt.Sprintf("TensorFlow has no gradient for the operation %s at node %q, between this layer and the classes", op, n.Name)
-				any = true
+				found = true
 				break
 			}
 		}
 	}
-	return any
+	return found
 }
 
 // refresh reads the graph with its gradients back.

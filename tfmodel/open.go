@@ -41,7 +41,6 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
 		m.Close()
 		return nil, err
 	}
-	cached = nil
 	loaded := time.Now()
 	if err := m.warmUp(ctx); err != nil {
 		m.Close()

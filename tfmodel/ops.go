@@ -6,7 +6,6 @@ import "C"
 import (
 	"fmt"
 	"sync"
-	"unsafe"
 
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	"google.golang.org/protobuf/proto"
@@ -19,7 +18,7 @@ var operations = sync.OnceValues(func() (graphdef.Ops, error) {
 	buffer := C.TF_GetAllOpList()
 	defer C.TF_DeleteBuffer(buffer)
 	list := new(opdefpb.OpList)
-	if err := proto.Unmarshal(C.GoBytes(unsafe.Pointer(buffer.data), C.int(buffer.length)), list); err != nil {
+	if err := proto.Unmarshal(C.GoBytes(buffer.data, C.int(buffer.length)), list); err != nil {
 		return nil, fmt.Errorf("reading TensorFlow's list of operations: %w", err)
 	}
 	return graphdef.NewOps(list), nil
