@@ -60,7 +60,7 @@ func FieldError(field, reason, format string, args ...any) *Error {
 	return e
 }
 
-// AtField returns err with the request's field named, if it is an InvalidArgument or NotFound without one.
+// AtField returns err with the request's field named, if it is an Error without one.
 func AtField(err error, field string) error {
 	var e *Error
 	if !errors.As(err, &e) || e.Field != "" {

@@ -31,6 +31,9 @@ const (
 	CropCenter Crop = "center" // the central square of CropFraction × the shorter side
 )
 
+// DefaultCropFraction is 224 of 256, as ImageNet is usually cropped.
+const DefaultCropFraction = 0.875
+
 // Preprocessing says how a picture becomes model input. The zero value means ModeNone, RGB, bilinear, no crop.
 type Preprocessing struct {
 	Mode         Mode
@@ -39,5 +42,5 @@ type Preprocessing struct {
 	BGR          bool      // channels are handed to the model as BGR
 	Resize       Resize
 	Crop         Crop
-	CropFraction float64 // 0 means 0.875, the usual one for ImageNet
+	CropFraction float64 // 0 means DefaultCropFraction
 }

@@ -5,8 +5,6 @@ import "github.com/explaind/explaind"
 // Frame is the part of the original picture that a view shows: columns X0 to X1−1 and rows Y0 to Y1−1.
 type Frame struct{ X0, Y0, X1, Y1 int }
 
-const usualFraction = 0.875 // 224 of 256, as ImageNet is cropped
-
 // crop is what remains of a picture. The central square is that of EfficientNet's evaluation (preprocessing.py,
 // _decode_and_center_crop): its side is cut to an integer and at least 1, and an odd remainder goes to the top and left.
 func crop(p *Picture, how explaind.Preprocessing) (Frame, error) {
@@ -19,7 +17,7 @@ func crop(p *Picture, how explaind.Preprocessing) (Frame, error) {
 	}
 	fraction := how.CropFraction
 	if fraction == 0 {
-		fraction = usualFraction
+		fraction = explaind.DefaultCropFraction
 	}
 	if !(fraction > 0 && fraction <= 1) { // false for NaN too
 		return Frame{}, badPreprocessing("crop_fraction is %v; it must be above 0 and at most 1", fraction)

@@ -1,0 +1,60 @@
+package service
+
+import (
+	"fmt"
+	"image"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/imaging"
+	"github.com/explaind/explaind/render"
+)
+
+// comparison is one figure of the whole answer: a row per layer and target, in it the picture with the most probable
+// class, then each method's overlay with the class it explains.
+func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input, overlays []image.Image) ([]byte, error) {
+	under := p.under(in)
+	original := render.Panel{Image: rgba(under), Title: "Original", Subtitle: scored(spec, bestOf(answer))}
+	var rows [][]render.Panel
+	for from := 0; from < len(overlays); from += len(p.methods) {
+		row := []render.Panel{original}
+		versus := p.targets[from/len(p.methods)%len(p.targets)].Versus
+		for i := range p.methods {
+			x := &answer.Explanations[from+i]
+			subtitle := scored(spec, x.Target)
+			if versus >= 0 {
+				subtitle += " vs " + spec.Label(versus)
+			}
+			if len(p.layers) > 1 {
+				subtitle += " · " + x.Layer
+			}
+			row = append(row, render.Panel{Image: overlays[from+i], Title: x.Method.Title(), Subtitle: subtitle})
+		}
+		rows = append(rows, row)
+	}
+	figure, err := render.Comparison(rows, "")
+	if err != nil {
+		return nil, explaind.AtField(err, "config.rendering.comparison_png")
+	}
+	return render.PNG(figure)
+}
+
+func bestOf(answer *ExplainAnswer) ClassScore {
+	if len(answer.Predictions) == 0 {
+		return ClassScore{}
+	}
+	return answer.Predictions[0]
+}
+
+// scored is "tabby 0.408".
+func scored(spec *explaind.Spec, c ClassScore) string {
+	return fmt.Sprintf("%s %.3f", spec.Label(c.Class), c.Probability)
+}
+
+func rgba(p *imaging.Picture) *image.RGBA {
+	out := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
+	for i := range p.Width * p.Height {
+		copy(out.Pix[4*i:], p.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 0xff
+	}
+	return out
+}

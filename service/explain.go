@@ -1,0 +1,86 @@
+package service
+
+import (
+	"context"
+
+	"github.com/explaind/explaind"
+)
+
+// Explain answers one image.
+func (s *Service) Explain(ctx context.Context, r *ExplainRequest) (*ExplainAnswer, error) {
+	e, err := s.NewExplainer(r.Selector, &r.Config)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	return e.Explain(ctx, &r.Image)
+}
+
+// Explainer answers many images with one config and one version of a model, which it holds until Close. Explain may be
+// called by many goroutines at once; Close only after the last of them returned.
+type Explainer struct {
+	service *Service
+	handle  *explaind.Handle
+	plan    *plan
+}
+
+// NewExplainer acquires the model and resolves the config's methods, layers and targets against it.
+func (s *Service) NewExplainer(sel Selector, config *ExplainConfig) (*Explainer, error) {
+	h, err := s.acquire(sel)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(config, h.Model.Spec(), s.options.MaxExplanations)
+	if err != nil {
+		h.Release()
+		return nil, err
+	}
+	return &Explainer{service: s, handle: h, plan: p}, nil
+}
+
+// Model names the version that answers.
+func (e *Explainer) Model() explaind.ModelRef { return e.handle.Ref }
+
+// Close gives the model back.
+func (e *Explainer) Close() { e.handle.Release() }
+
+// Explain is the story of one explanation: wait for a place, decode and preprocess, run the model, make a raw map of
+// each piece of evidence, grow it to the size asked for, normalise, draw.
+func (e *Explainer) Explain(ctx context.Context, image *Image) (*ExplainAnswer, error) {
+	watch := startWatch()
+	leave, err := e.service.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	answer := &ExplainAnswer{ImageID: image.ID, Model: e.handle.Ref}
+	answer.Timing.Queue = watch.next()
+
+	spec := e.handle.Model.Spec()
+	in, err := e.service.input(image, spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.plan.checkCost(in, spec, e.service.options); err != nil {
+		return nil, err
+	}
+	answer.Timing.Decode = watch.next()
+
+	found, err := e.run(ctx, in.tensor)
+	if err != nil {
+		return nil, err
+	}
+	answer.Predictions = best(spec, found.prediction, e.plan.topK)
+	answer.Timing.Run = watch.next()
+
+	maps, err := e.plan.rawMaps(found)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.draw(ctx, answer, in, maps); err != nil {
+		return nil, err
+	}
+	answer.Timing.Render = watch.next()
+	answer.Timing.Total = watch.total()
+	return answer, nil
+}

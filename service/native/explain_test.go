@@ -1,0 +1,438 @@
+package native_test
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/explaind/explaind"
+	pb "github.com/explaind/explaind/gen/explaind/v1"
+	"github.com/explaind/explaind/internal/fakemodel"
+)
+
+const (
+	cam       = pb.Method_METHOD_CAM
+	gradCAM   = pb.Method_METHOD_GRAD_CAM
+	gradCAMpp = pb.Method_METHOD_GRAD_CAM_PLUS_PLUS
+	article   = pb.Method_METHOD_ARTICLE_GRAD_CAM
+	articlepp = pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
+
+	layerSize    = pb.Resolution_RESOLUTION_LAYER
+	inputSize    = pb.Resolution_RESOLUTION_INPUT
+	originalSize = pb.Resolution_RESOLUTION_ORIGINAL
+)
+
+func class(i int32) *pb.Target { return &pb.Target{Kind: &pb.Target_ClassIndex{ClassIndex: i}} }
+
+func label(s string) *pb.Target { return &pb.Target{Kind: &pb.Target_Label{Label: s}} }
+
+func rank(i int32) *pb.Target { return &pb.Target{Kind: &pb.Target_Rank{Rank: i}} }
+
+func versus(t *pb.Target, other int32) *pb.Target {
+	t.VersusClassIndex = &other
+	return t
+}
+
+func explain(t *testing.T, r *rig, i *pb.Image, c *pb.ExplainConfig) *pb.ExplainResponse {
+	t.Helper()
+	return must[*pb.ExplainResponse](t)(r.Explain(t.Context(), &pb.ExplainRequest{Image: i, Config: c}))
+}
+
+// Every method, score and kind of target, in one answer each, against the formulas.
+func TestExplainNumbers(t *testing.T) {
+	overBoth(t, func(t *testing.T, tcp bool) {
+		s := one(colours())
+		s.tcp = tcp
+		r := start(t, s)
+		p := mixed(4, 4)
+		seen := look(p.inputs(), 3)
+		best, second, last := seen.ranked(1), seen.ranked(2), seen.ranked(3)
+		targets := []struct {
+			asked         *pb.Target
+			class, versus int
+		}{
+			{&pb.Target{}, best, -1},
+			{class(0), 0, -1}, {class(1), 1, -1}, {class(2), 2, -1},
+			{label("blue"), 2, -1}, {label("GREEN"), 1, -1},
+			{rank(1), best, -1}, {rank(2), second, -1}, {rank(3), last, -1},
+			{versus(class(0), 1), 0, 1}, {versus(label("red"), 2), 0, 2}, {versus(rank(2), int32(best)), second, best},
+		}
+		methods := []pb.Method{cam, gradCAM, gradCAMpp, article, articlepp}
+		for _, score := range []pb.Score{pb.Score_SCORE_UNSPECIFIED, pb.Score_SCORE_LOGIT, pb.Score_SCORE_PROBABILITY} {
+			c := &pb.ExplainConfig{Methods: methods, Score: score, TopK: 2, Rendering: &pb.Rendering{Resolution: layerSize}}
+			for _, x := range targets {
+				c.Targets = append(c.Targets, x.asked)
+			}
+			got := explain(t, r, p.image(t), c)
+			if len(got.GetPredictions()) != 2 || got.GetPredictions()[0].GetClassIndex() != int32(best) {
+				t.Errorf("predictions are %v", got.GetPredictions())
+			}
+			if len(got.GetExplanations()) != len(targets)*len(methods) {
+				t.Fatalf("%d explanations", len(got.GetExplanations()))
+			}
+			for i, e := range got.GetExplanations() {
+				x, m := targets[i/len(methods)], methods[i%len(methods)]
+				t.Run(name("%v %v %v", score, m, x.asked), func(t *testing.T) {
+					if e.GetMethod() != m || e.GetLayer() != "block/features" || e.GetTarget().GetClassIndex() != int32(x.class) {
+						t.Fatalf("explains %v of %v at %s", e.GetTarget(), e.GetMethod(), e.GetLayer())
+					}
+					if want := []string{"red", "green", "blue"}[x.class]; e.GetTarget().GetLabel() != want {
+						t.Errorf("label is %q, want %q", e.GetTarget().GetLabel(), want)
+					}
+					near(t, "probability", e.GetTarget().GetProbability(), seen.probs[x.class])
+					near(t, "logit", e.GetTarget().GetLogit(), seen.logits[x.class])
+					seen.raw(m, score == pb.Score_SCORE_PROBABILITY, x.class, x.versus).check(t, e.GetHeatmap())
+				})
+			}
+		}
+	})
+}
+
+// convolution is a model whose last layer has a kernel K [2, 2, 3, 3] with K[x, y, c, k] = 1 + 8x + y + 2c − 3k.
+type convolution struct{ *fakemodel.Model }
+
+func (m convolution) Explain(ctx context.Context, r *explaind.ExplainRequest) (*explaind.ExplainResult, error) {
+	result, err := m.Model.Explain(ctx, r)
+	if err != nil || !r.Needs.Has(explaind.NeedsKernel) {
+		return result, err
+	}
+	kernel := explaind.NewTensor(2, 2, 3, 3)
+	for i := range kernel.Data {
+		x, y, c, k := i/18, i/9%2, i/3%3, i%3
+		kernel.Data[i] = float32(1 + 8*x + y + 2*c - 3*k)
+	}
+	for i := range result.Evidence {
+		result.Evidence[i].Kernel = kernel
+	}
+	return result, nil
+}
+
+// The article's CAM takes the mean of the kernel's first row, 1 + ½ + 2 − 3k, for every class, beside methods that need
+// other evidence.
+func TestArticleCAM(t *testing.T) {
+	m := convolution{colours()}
+	m.Spec().Layers[1].Kernel = true
+	r := start(t, one(m))
+	got := explain(t, r, mixed(4, 4).image(t), &pb.ExplainConfig{
+		Methods: []pb.Method{gradCAM, pb.Method_METHOD_ARTICLE_CAM, articlepp}, Targets: []*pb.Target{class(0), class(2)},
+		Rendering: &pb.Rendering{Resolution: layerSize},
+	})
+	seen := look(mixed(4, 4).inputs(), 3)
+	want := make(heat, 2)
+	for i, row := range seen.features {
+		for _, a := range row {
+			want[i] = append(want[i], 3.5*a[0]+0.5*a[1]-2.5*a[2])
+		}
+	}
+	for i, e := range got.GetExplanations() {
+		switch e.GetMethod() {
+		case pb.Method_METHOD_ARTICLE_CAM:
+			want.check(t, e.GetHeatmap())
+		default:
+			seen.raw(e.GetMethod(), false, 2*(i/3), -1).check(t, e.GetHeatmap())
+		}
+	}
+}
+
+// Nothing asked is Grad-CAM of the most probable class at the default layer, as values of the input's size.
+func TestExplainDefaults(t *testing.T) {
+	r := start(t, one(colours()))
+	seen := look(mixed(4, 4).inputs(), 3)
+	for what, c := range map[string]*pb.ExplainConfig{
+		"no config":             nil,
+		"empty config":          {},
+		"unspecified":           {Methods: []pb.Method{pb.Method_METHOD_UNSPECIFIED}, Layers: []string{""}, Targets: []*pb.Target{{}}, Rendering: &pb.Rendering{}},
+		"layer by alias":        {Layers: []string{"features"}},
+		"layer by node":         {Layers: []string{"block/features/AvgPool"}},
+		"values beside nothing": {Rendering: &pb.Rendering{Values: true}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			got := explain(t, r, mixed(4, 4).image(t), c)
+			if len(got.GetExplanations()) != 1 || got.GetComparisonPng() != nil {
+				t.Fatalf("%d explanations", len(got.GetExplanations()))
+			}
+			e := got.GetExplanations()[0]
+			if e.GetMethod() != gradCAM || e.GetLayer() != "block/features" || e.GetHeatmapPng() != nil || e.GetOverlayPng() != nil {
+				t.Errorf("explanation is %v", e)
+			}
+			seen.raw(gradCAM, false, seen.ranked(1), -1).bilinear(4, 4).check(t, e.GetHeatmap())
+		})
+	}
+}
+
+// Explanations are ordered by layer, target and method, each as asked, also when some of them share a run of the model.
+func TestExplainOrder(t *testing.T) {
+	m := colours()
+	second := m.Spec().Layers[1]
+	second.Name, second.Aliases = "block/other", nil
+	m.Spec().Layers = append(m.Spec().Layers, second)
+	r := start(t, one(m))
+	got := explain(t, r, mixed(4, 4).image(t), &pb.ExplainConfig{
+		Methods: []pb.Method{article, gradCAMpp}, Layers: []string{"other", "block/features"}, Targets: []*pb.Target{class(2), class(0)},
+	})
+	var order []string
+	for _, e := range got.GetExplanations() {
+		order = append(order, name("%s %d %d", e.GetLayer(), e.GetTarget().GetClassIndex(), e.GetMethod()))
+	}
+	want := []string{
+		"block/other 2 22", "block/other 2 3", "block/other 0 22", "block/other 0 3",
+		"block/features 2 22", "block/features 2 3", "block/features 0 22", "block/features 0 3",
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("the order is %q, want %q", order, want)
+	}
+	if m.Runs() != 2 { // one for the logit's gradients, one for the probability's
+		t.Errorf("the model ran %d times, want 2", m.Runs())
+	}
+}
+
+// The three sizes, by both interpolations, of an 8×8 picture whose every pixel block is one pixel of the input.
+func TestResolutions(t *testing.T) {
+	small := mixed(4, 4)
+	large := painting{8, 8, func(x, y int) [3]uint8 { return small.at(x/2, y/2) }}
+	seen := look(small.inputs(), 3)
+	raw := seen.raw(gradCAM, false, 1, -1)
+	r := start(t, one(colours()))
+	for _, c := range []struct {
+		resolution    pb.Resolution
+		interpolation pb.Interpolation
+		want          heat
+	}{
+		{layerSize, pb.Interpolation_INTERPOLATION_UNSPECIFIED, raw},
+		{layerSize, pb.Interpolation_INTERPOLATION_CUBIC_SPLINE, raw},
+		{inputSize, pb.Interpolation_INTERPOLATION_UNSPECIFIED, raw.bilinear(4, 4)},
+		{inputSize, pb.Interpolation_INTERPOLATION_BILINEAR, raw.bilinear(4, 4)},
+		{inputSize, pb.Interpolation_INTERPOLATION_CUBIC_SPLINE, raw.spline(4, 4)},
+		{pb.Resolution_RESOLUTION_UNSPECIFIED, pb.Interpolation_INTERPOLATION_CUBIC_SPLINE, raw.spline(4, 4)},
+		{originalSize, pb.Interpolation_INTERPOLATION_BILINEAR, raw.bilinear(8, 8)},
+		{originalSize, pb.Interpolation_INTERPOLATION_CUBIC_SPLINE, raw.spline(8, 8)},
+	} {
+		t.Run(name("%v %v", c.resolution, c.interpolation), func(t *testing.T) {
+			got := explain(t, r, large.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(1)},
+				Rendering: &pb.Rendering{Resolution: c.resolution, Interpolation: c.interpolation}})
+			c.want.check(t, got.GetExplanations()[0].GetHeatmap())
+		})
+	}
+}
+
+// Of a 16×8 picture the model sees the middle 4×4, columns 6 to 9 and rows 2 to 5. The rest of the map is zero.
+func TestCrop(t *testing.T) {
+	m := colours()
+	m.Spec().Preprocessing.Crop, m.Spec().Preprocessing.CropFraction = explaind.CropCenter, 0.5
+	r := start(t, one(m))
+	p := mixed(16, 8)
+	middle := painting{4, 4, func(x, y int) [3]uint8 { return p.at(6+x, 2+y) }}
+	raw := look(middle.inputs(), 3).raw(gradCAM, false, 0, -1)
+	part := raw.bilinear(4, 4)
+	whole := make(heat, 8)
+	for y := range whole {
+		whole[y] = make([]float64, 16)
+		if y >= 2 && y < 6 {
+			copy(whole[y][6:], part[y-2])
+		}
+	}
+	for resolution, want := range map[pb.Resolution]heat{layerSize: raw, inputSize: part, originalSize: whole} {
+		got := explain(t, r, p.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(0)},
+			Rendering: &pb.Rendering{Values: true, Resolution: resolution, OverlayPng: true, Alpha: proto.Float32(0)}})
+		want.check(t, got.GetExplanations()[0].GetHeatmap())
+		under := middle
+		if resolution == originalSize {
+			under = p
+		}
+		samePicture(t, decoded(t, got.GetExplanations()[0].GetOverlayPng()), under)
+	}
+}
+
+// What is drawn: sizes, and colours where the colour map says them. Red on the left makes the left half 1, the right 0.
+func TestPictures(t *testing.T) {
+	p := painting{4, 4, func(x, _ int) [3]uint8 {
+		if x < 2 {
+			return [3]uint8{255, 0, 0}
+		}
+		return [3]uint8{}
+	}}
+	r := start(t, one(colours()))
+	// The ends of matplotlib's colour maps.
+	ends := map[pb.Colormap][2]color.NRGBA{
+		pb.Colormap_COLORMAP_UNSPECIFIED: {{0, 0, 127, 255}, {127, 0, 0, 255}},
+		pb.Colormap_COLORMAP_JET:         {{0, 0, 127, 255}, {127, 0, 0, 255}},
+		pb.Colormap_COLORMAP_VIRIDIS:     {{68, 1, 84, 255}, {253, 231, 37, 255}},
+		pb.Colormap_COLORMAP_TURBO:       {{48, 18, 59, 255}, {122, 4, 3, 255}},
+		pb.Colormap_COLORMAP_MAGMA:       {{0, 0, 4, 255}, {252, 253, 191, 255}},
+	}
+	for colours, end := range ends {
+		got := explain(t, r, p.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(0)},
+			Rendering: &pb.Rendering{HeatmapPng: true, OverlayPng: true, Colormap: colours, Alpha: proto.Float32(1)}})
+		e := got.GetExplanations()[0]
+		if e.GetHeatmap().GetValues() != nil || e.GetHeatmap().GetHeight() != 4 {
+			t.Errorf("values that were not asked for, or no size: %v", e.GetHeatmap())
+		}
+		for what, data := range map[string][]byte{"heatmap": e.GetHeatmapPng(), "overlay": e.GetOverlayPng()} {
+			picture := decoded(t, data)
+			if picture.Bounds().Dx() != 4 || picture.Bounds().Dy() != 4 {
+				t.Fatalf("the %s is %v", what, picture.Bounds())
+			}
+			for x, want := range map[int]color.NRGBA{0: end[1], 3: end[0]} {
+				if got := color.NRGBAModel.Convert(picture.At(x, 1)).(color.NRGBA); !alike(got, want) {
+					t.Errorf("%v: the %s is %v at column %d, want %v", colours, what, got, x, want)
+				}
+			}
+		}
+	}
+
+	half := explain(t, r, p.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(0)}, Rendering: &pb.Rendering{OverlayPng: true}})
+	overlay := decoded(t, half.GetExplanations()[0].GetOverlayPng())
+	if got := color.NRGBAModel.Convert(overlay.At(0, 0)).(color.NRGBA); !alike(got, color.NRGBA{191, 0, 0, 255}) {
+		t.Errorf("half (127, 0, 0) over (255, 0, 0) is %v", got)
+	}
+}
+
+// A heatmap of the layer's size is drawn at that size, its overlay over what the model sees.
+func TestPictureSizes(t *testing.T) {
+	r := start(t, one(colours()))
+	for _, c := range []struct {
+		resolution       pb.Resolution
+		heatmap, overlay image.Point
+	}{
+		{layerSize, image.Pt(2, 2), image.Pt(4, 4)},
+		{inputSize, image.Pt(4, 4), image.Pt(4, 4)},
+		{originalSize, image.Pt(12, 10), image.Pt(12, 10)},
+	} {
+		got := explain(t, r, mixed(12, 10).image(t), &pb.ExplainConfig{Rendering: &pb.Rendering{Resolution: c.resolution, HeatmapPng: true, OverlayPng: true}})
+		e := got.GetExplanations()[0]
+		if size := decoded(t, e.GetHeatmapPng()).Bounds().Size(); size != c.heatmap {
+			t.Errorf("%v: the heatmap is %v, want %v", c.resolution, size, c.heatmap)
+		}
+		if size := decoded(t, e.GetOverlayPng()).Bounds().Size(); size != c.overlay {
+			t.Errorf("%v: the overlay is %v, want %v", c.resolution, size, c.overlay)
+		}
+	}
+}
+
+// The figure has a column more than methods and a row per layer and target.
+func TestComparison(t *testing.T) {
+	r := start(t, one(colours()))
+	size := func(methods []pb.Method, targets ...*pb.Target) image.Point {
+		got := explain(t, r, mixed(40, 40).image(t), &pb.ExplainConfig{Methods: methods, Targets: targets, Rendering: &pb.Rendering{ComparisonPng: true}})
+		for _, e := range got.GetExplanations() {
+			if e.GetHeatmap().GetValues() != nil || e.GetHeatmapPng() != nil || e.GetOverlayPng() != nil {
+				t.Errorf("pictures that were not asked for: %v", e)
+			}
+		}
+		return decoded(t, got.GetComparisonPng()).Bounds().Size()
+	}
+	two, three := size([]pb.Method{gradCAM}), size([]pb.Method{gradCAM, cam})
+	panel := three.X - two.X
+	if panel < 200 || two.X < 2*panel || two.X > 2*panel+panel/2 {
+		t.Errorf("two panels are %v, three are %v", two, three)
+	}
+	rows := size([]pb.Method{gradCAM}, class(0), class(1))
+	if row := rows.Y - two.Y; rows.X != two.X || row < 200 || two.Y < row || two.Y > row+row/2 {
+		t.Errorf("one row is %v, two are %v", two, rows)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	const (
+		nonPositive = pb.Flag_FLAG_ALL_NON_POSITIVE
+		flat        = pb.Flag_FLAG_FLAT
+		saturated   = pb.Flag_FLAG_SATURATED_SCORE
+		nonFinite   = pb.Flag_FLAG_NON_FINITE
+		zeroAlpha   = pb.Flag_FLAG_ZERO_ALPHA_CHANNEL
+	)
+	// strong is model input that is v in one channel, more on the left than on the right.
+	strong := func(channel int, v float32) *pb.Image {
+		values := make([]float32, 4*4*3)
+		for i := range 16 {
+			values[3*i+channel] = v * (float32(4-i%4) / 4)
+		}
+		return tensor(pb.DataType_DATA_TYPE_FLOAT32, littleEndian(values...), 4, 4, 3)
+	}
+	const probability = pb.Score_SCORE_PROBABILITY
+	r := start(t, one(colours()))
+	for _, c := range []struct {
+		what   string
+		image  *pb.Image
+		method pb.Method
+		score  pb.Score
+		target *pb.Target
+		want   []pb.Flag
+	}{
+		{"nothing to say", strong(0, 1), gradCAM, 0, class(0), nil},
+		{"one colour", plain(255, 0, 0).image(t), gradCAM, 0, class(0), []pb.Flag{flat}},
+		{"blue speaks against red", strong(2, 1), cam, 0, class(0), []pb.Flag{nonPositive}},
+		{"and its ReLU is flat", strong(2, 1), gradCAM, 0, class(0), []pb.Flag{flat, nonPositive}},
+		{"certain", strong(0, 4.5), gradCAM, probability, class(0), []pb.Flag{saturated}},
+		{"certain, but the logit is asked", strong(0, 4.5), gradCAM, 0, class(0), nil},
+		{"certain, but no gradient is asked", strong(0, 4.5), cam, probability, class(0), nil},
+		{"impossible", strong(0, 40), gradCAM, probability, class(2), []pb.Flag{saturated, flat, nonPositive}},
+		{"no gradient is left", strong(0, 60), articlepp, 0, class(0), []pb.Flag{zeroAlpha, saturated, flat, nonPositive}},
+		{"overflow on the left", strong(0, 1.2e38), cam, 0, class(0), []pb.Flag{nonFinite}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			got := explain(t, r, c.image, &pb.ExplainConfig{Methods: []pb.Method{c.method}, Score: c.score, Targets: []*pb.Target{c.target}, Rendering: &pb.Rendering{Resolution: layerSize}})
+			e := got.GetExplanations()[0]
+			if !slices.Equal(e.GetFlags(), c.want) {
+				t.Errorf("flags are %v, want %v; %v", e.GetFlags(), c.want, e)
+			}
+			for _, v := range floats(e.GetHeatmap().GetValues()) {
+				if math.IsNaN(float64(v)) || v > 1 {
+					t.Errorf("value %v", v)
+				}
+			}
+		})
+	}
+}
+
+// A model without labels names no classes, and the words of figures say "class 1".
+func TestNoLabels(t *testing.T) {
+	m := fakemodel.New(4, "a", "b")
+	m.Spec().Labels = nil
+	r := start(t, one(m))
+	got := explain(t, r, mixed(4, 4).image(t), &pb.ExplainConfig{Rendering: &pb.Rendering{ComparisonPng: true}})
+	for _, p := range append(got.GetPredictions(), got.GetExplanations()[0].GetTarget()) {
+		if p.GetLabel() != "" {
+			t.Errorf("label %q out of nowhere", p.GetLabel())
+		}
+	}
+	if decoded(t, got.GetComparisonPng()).Bounds().Empty() {
+		t.Error("no figure")
+	}
+}
+
+func decoded(t *testing.T, data []byte) image.Image {
+	t.Helper()
+	m, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatalf("%d bytes are no PNG: %v", len(data), err)
+	}
+	return m
+}
+
+func samePicture(t *testing.T, got image.Image, want painting) {
+	t.Helper()
+	if got.Bounds().Size() != image.Pt(want.width, want.height) {
+		t.Fatalf("the picture is %v, want %d×%d", got.Bounds(), want.width, want.height)
+	}
+	for y := range want.height {
+		for x := range want.width {
+			w := want.at(x, y)
+			if c := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA); !alike(c, color.NRGBA{w[0], w[1], w[2], 255}) {
+				t.Fatalf("pixel %d, %d is %v, want %v", x, y, c, w)
+			}
+		}
+	}
+}
+
+// alike allows one level of rounding.
+func alike(a, b color.NRGBA) bool {
+	near := func(x, y uint8) bool { return max(x, y)-min(x, y) <= 1 }
+	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B) && a.A == b.A
+}
