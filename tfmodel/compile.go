@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
@@ -25,8 +26,14 @@ type compiled struct {
 }
 
 // compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
-// differentiate → put the weights back.
-func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
+// differentiate → put the weights back. A graph may be damaged in more ways than one can check, so a panic is the
+// model's fault, and becomes an error.
+func compile(ctx context.Context, dir string, side sidecar) (c *compiled, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c, err = nil, unsupported(fmt.Errorf("its graph is malformed: %v", p))
+		}
+	}()
 	meta, tags, err := savedmodel.Read(dir)
 	if err != nil {
 		return nil, err
@@ -39,12 +46,18 @@ func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := graphdef.Check(meta.GraphDef, ops); err != nil {
+		return nil, unsupported(err)
+	}
 	flat, wanted, err := graphdef.Inline(meta.GraphDef, sig.wanted(), ops)
 	if err != nil {
 		return nil, unsupported(err)
 	}
 	if flat, err = graphdef.Rewrite(flat); err != nil {
 		return nil, unsupported(err)
+	}
+	if unfed := graphdef.Unfed(flat, wanted[0], wanted[1:]...); len(unfed) > 0 {
+		return nil, unsupported(fmt.Errorf("it also wants a value for %q, for which signature %q has no input; export the model for inference, with that value fixed", unfed[0], sig.name))
 	}
 	flat, variables, err := graphdef.Freeze(flat)
 	if err != nil {
@@ -70,6 +83,9 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	if err != nil {
 		return nil, nil, unsupported(err)
 	}
+	if err := sig.refine(bones, input); err != nil {
+		return nil, nil, err
+	}
 	classes, err := sig.chooseOutput(bones, flat, input, outputs)
 	if err != nil {
 		return nil, nil, err
@@ -79,7 +95,7 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	if err != nil {
 		return nil, nil, err
 	}
-	layers, defaultLayer := graphdef.FindLayers(flat, input, head.Logits, bones.shapes)
+	layers, defaultLayer := graphdef.FindLayers(flat, input, head.Logits, bones.floats)
 	score := graphdef.AddScore(flat, head, classes.count, typespb.DataType(logitsType))
 	if bones, err = newSkeleton(flat); err != nil {
 		return nil, nil, unsupported(err)
@@ -88,10 +104,16 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	if err := p.differentiate(bones, layers); err != nil {
 		return nil, nil, err
 	}
-	for i, name := range sig.outputNames {
-		p.Outputs = append(p.Outputs, output{name, outputs[i]})
+	for i, out := range sig.outputs {
+		p.Outputs = append(p.Outputs, output{out.Name, outputs[i]})
 	}
 	p.Spec = newSpec(sig, bones, classes, head, layers, defaultLayer, p)
+	if random := graphdef.Random(flat, input, head.Logits); len(random) > 0 {
+		p.Spec.Warnings = append(p.Spec.Warnings, fmt.Sprintf("the model was exported with random augmentation or dropout switched on (node %q), which changes its answers: export it with training=False", random[0]))
+	}
+	if err := p.fetchFloats(bones); err != nil {
+		return nil, nil, unsupported(err)
+	}
 	return p, bones.flat, nil
 }
 
@@ -113,6 +135,28 @@ func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error 
 		}
 		p.Layers = append(p.Layers, t)
 		p.Spec.Layers = append(p.Spec.Layers, explaind.Layer{Gradients: reasons[i] == "", Reason: reasons[i]})
+	}
+	return nil
+}
+
+// fetchFloats converts what a request may fetch to float32, for models that compute in another type.
+func (p *program) fetchFloats(bones *skeleton) error {
+	refs := []*graphdef.Ref{&p.DenseKernel}
+	for i := range p.Outputs {
+		refs = append(refs, &p.Outputs[i].Tensor)
+	}
+	for i := range p.Layers {
+		refs = append(refs, &p.Layers[i].Activations, &p.Layers[i].Gradients, &p.Layers[i].Kernel)
+	}
+	for _, ref := range refs {
+		if *ref == (graphdef.Ref{}) {
+			continue
+		}
+		dtype, err := bones.dtype(*ref)
+		if err != nil {
+			return err
+		}
+		*ref = graphdef.AsFloat(bones.flat, *ref, typespb.DataType(dtype))
 	}
 	return nil
 }
@@ -170,5 +214,13 @@ func assemble(p *program, flat *graphdef.Graph, variables []graphdef.Variable, v
 
 // unsupported is the error of a model that is not understood.
 func unsupported(err error) error {
-	return explaind.Errorf(explaind.FailedPrecondition, "MODEL_NOT_UNDERSTOOD", "the model cannot be served: %w", err)
+	e := explaind.Errorf(explaind.FailedPrecondition, "MODEL_NOT_UNDERSTOOD", "the model cannot be served: %w", err)
+	e.Message = oneLine(e.Message)
+	if !strings.Contains(e.Message, "export") {
+		e.Message += "; export it again, and if TensorFlow then runs it, please report it"
+	}
+	return e
 }
+
+// oneLine puts the lines of TensorFlow's texts behind each other.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

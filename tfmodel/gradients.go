@@ -7,6 +7,7 @@ import (
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/explaind/explaind/tfmodel/graphdef"
@@ -51,6 +52,15 @@ func (s *skeleton) shapes(ref graphdef.Ref) ([]int64, bool) {
 	}
 	shape, err := out.Shape().ToSlice()
 	return shape, err == nil
+}
+
+// floats is shapes for tensors of floating-point numbers alone.
+func (s *skeleton) floats(ref graphdef.Ref) ([]int64, bool) {
+	dtype, err := s.dtype(ref)
+	if err != nil || !isScore(typespb.DataType(dtype)) {
+		return nil, false
+	}
+	return s.shapes(ref)
 }
 
 func (s *skeleton) dtype(ref graphdef.Ref) (tf.DataType, error) {

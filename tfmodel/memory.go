@@ -1,10 +1,27 @@
 package tfmodel
 
-// #include <stdlib.h>
+// #include <limits.h>
 // #include <malloc.h>
+// #include <stdlib.h>
+//
+// static int ours; // whether the allocator is ours to tune
+//
+// static void map_large(int yes) {
+// #ifdef __GLIBC__
+//   if (ours) mallopt(M_MMAP_MAX, yes ? 65536 : 0);
+// #endif
+// }
 //
 // static void use_system_allocator(void) {
+//   if (getenv("TF_ONEDNN_USE_SYSTEM_ALLOCATOR")) return;
 //   setenv("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1", 0);
+//   ours = 1;
+// #ifdef __GLIBC__
+//   mallopt(M_ARENA_MAX, 1);
+//   mallopt(M_TRIM_THRESHOLD, INT_MAX);
+//   mallopt(M_TOP_PAD, 64 << 20);
+// #endif
+//   map_large(0);
 // }
 //
 // static void give_back(void) {
@@ -17,13 +34,40 @@ import "C"
 import (
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
 // TensorFlow's oneDNN build keeps all memory it ever had for tensors, so that a closed model, or the checkpoint that was
-// only read to compile one, would stay resident for good. With the system's allocator it goes back. TensorFlow reads the
-// variable once, at its first tensor; one that the user has set stays.
+// only read to compile one, would stay resident for good. The system's allocator can give it back, but left alone it
+// does so after every run, and taking the memory anew costs up to half of a batch's time. So runs keep what they free,
+// in one heap, and only loads take each large block from the system by itself. See RATIONALE "Why does explaind choose
+// TensorFlow's allocator?".
+//
+// TensorFlow reads the variable once, at its first tensor; one that the user has set stays.
 func init() { C.use_system_allocator() }
+
+var loads struct {
+	sync.Mutex
+	under int // way
+}
+
+// beginLoad makes large blocks mappings of their own, which leave no holes when they are freed, until the function that
+// it returns is called.
+func beginLoad() (end func()) {
+	count := func(by int) {
+		loads.Lock()
+		defer loads.Unlock()
+		loads.under += by
+		mapped := C.int(0)
+		if loads.under > 0 {
+			mapped = 1
+		}
+		C.map_large(mapped)
+	}
+	count(1)
+	return func() { count(-1) }
+}
 
 // giveBackMemory frees what nobody holds any more and returns it to the system: after a load, some copies of the
 // weights; after a model is closed, all of it. TensorFlow's objects are freed by finalizers, those of a session by the

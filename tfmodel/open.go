@@ -20,6 +20,7 @@ import (
 func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
 	o := newOptions(opts)
 	start := time.Now()
+	defer beginLoad()()
 	side, err := readSidecar(dir)
 	if err != nil {
 		return nil, err

@@ -21,13 +21,7 @@ type program struct {
 	Resident    []residentWeight
 }
 
-// output is one output of the signature that can be returned as it is.
-type output struct {
-	Name   string
-	Tensor graphdef.Ref
-}
-
-// layerTensors are the tensors of one layer.
+// layerTensors are the tensors of one layer, all but Cut of float32.
 type layerTensors struct {
 	Activations graphdef.Ref
 	Gradients   graphdef.Ref // zero where the layer has none

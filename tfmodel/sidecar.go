@@ -1,10 +1,17 @@
 package tfmodel
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -60,27 +67,62 @@ func (n *numbers) UnmarshalYAML(node *yaml.Node) error {
 // readSidecar reads explaind.yaml; without one, everything has its default.
 func readSidecar(dir string) (sidecar, error) {
 	for _, folder := range []string{dir, filepath.Dir(filepath.Clean(dir))} {
-		f, err := os.Open(filepath.Join(folder, SidecarName))
+		data, err := os.ReadFile(filepath.Join(folder, SidecarName))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return sidecar{}, sidecarError(err)
+			return sidecar{}, sidecarError("it cannot be read: %s", withoutPath(err))
 		}
-		defer f.Close()
 		s := sidecar{dir: folder}
-		decoder := yaml.NewDecoder(f)
+		decoder := yaml.NewDecoder(bytes.NewReader(data))
 		decoder.KnownFields(true)
-		if err := decoder.Decode(&s); err != nil {
-			return sidecar{}, sidecarError(err)
+		switch err := decoder.Decode(&s); {
+		case errors.Is(err, io.EOF): // an empty file
+		case err != nil:
+			return sidecar{}, sidecarError("%s", plainly(err))
 		}
 		return s, s.check()
 	}
 	return sidecar{dir: dir}, nil
 }
 
-func sidecarError(err error) error {
-	return explaind.Errorf(explaind.FailedPrecondition, "BAD_SIDECAR", "%s: %w", SidecarName, err)
+func sidecarError(format string, args ...any) error {
+	e := explaind.Errorf(explaind.FailedPrecondition, "BAD_SIDECAR", format, args...)
+	e.Message = SidecarName + ": " + e.Message
+	return e
+}
+
+// withoutPath is what the system says about a file, without the place where the file lies.
+func withoutPath(err error) string {
+	if system := new(fs.PathError); errors.As(err, &system) {
+		return system.Err.Error()
+	}
+	return err.Error()
+}
+
+var unknownKey = regexp.MustCompile(`field (\S+) not found in type tfmodel\.(\w+)`)
+
+// plainly says in the words of the file what the decoder says in those of Go.
+func plainly(err error) string {
+	message := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n ", "")
+	message = strings.TrimPrefix(message, "unmarshal errors: ")
+	return unknownKey.ReplaceAllStringFunc(message, func(s string) string {
+		found := unknownKey.FindStringSubmatch(s)
+		section := map[string]any{"sidecar": sidecar{}, "inputSidecar": inputSidecar{}}[found[2]]
+		return fmt.Sprintf("there is no key %q; the keys here are %s", found[1], strings.Join(keys(section), ", "))
+	})
+}
+
+// keys lists what may stand in a section.
+func keys(section any) []string {
+	var list []string
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(section)) {
+		if key := field.Tag.Get("yaml"); key != "" {
+			list = append(list, key)
+		}
+	}
+	return list
 }
 
 // check wants words that are known.
@@ -94,25 +136,41 @@ func (s sidecar) check() error {
 	}
 	for _, w := range words {
 		if w.value != "" && !containsWord(w.known, w.value) {
-			return sidecarError(explaind.Errorf(explaind.FailedPrecondition, "BAD_SIDECAR", "%s is %q; it must be one of: %s", w.field, w.value, w.known))
+			return sidecarError("%s is %q; it must be one of: %s", w.field, w.value, w.known)
 		}
 	}
 	if in.Mode != "" && (len(in.Mean) > 0 || len(in.Std) > 0 || in.Scale != 0) {
-		return sidecarError(explaind.Errorf(explaind.FailedPrecondition, "BAD_SIDECAR", "give either input.mode or input.mean, std and scale, not both"))
+		return sidecarError("give either input.mode or input.mean, std and scale, not both")
 	}
-	if in.CropFraction < 0 || in.CropFraction > 1 {
-		return sidecarError(explaind.Errorf(explaind.FailedPrecondition, "BAD_SIDECAR", "input.crop_fraction is %v; it must be above 0 and at most 1", in.CropFraction))
+	if !(in.CropFraction >= 0 && in.CropFraction <= 1) {
+		return sidecarError("input.crop_fraction is %v; it must be above 0 and at most 1", in.CropFraction)
+	}
+	if !finite(in.Scale) || slices.ContainsFunc(in.Mean, func(v float32) bool { return !finite(v) }) {
+		return sidecarError("input.mean is %v and input.scale is %v; they must be finite", in.Mean, in.Scale)
+	}
+	if slices.ContainsFunc(in.Std, func(v float32) bool { return !finite(v) || v == 0 }) {
+		return sidecarError("input.std is %v; it must be finite and not 0, because pixels are divided by it", in.Std)
+	}
+	return nil
+}
+
+func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+
+// checkChannels wants one number for all channels or one for each.
+func (s sidecar) checkChannels(channels int) error {
+	if m := s.Input.Mode; channels == 1 && (m == explaind.ModeCaffe || m == explaind.ModeTorch) {
+		return sidecarError("input.mode %s is made for three colours, and the model's images have one channel: give input.mean and input.std instead", m)
+	}
+	for field, values := range map[string]numbers{"input.mean": s.Input.Mean, "input.std": s.Input.Std} {
+		if n := len(values); n > 1 && n != channels {
+			return sidecarError("%s has %d numbers; the model's images have %d channels: give %d numbers, or one for all", field, n, channels, channels)
+		}
 	}
 	return nil
 }
 
 func containsWord(words, word string) bool {
-	for _, w := range strings.Fields(words) {
-		if w == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(strings.Fields(words), word)
 }
 
 // preprocessing is the sidecar's input section in the words of the root package.
@@ -142,7 +200,7 @@ func (s sidecar) labels(dir string, classes int) ([]string, []string, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, explaind.Errorf(explaind.FailedPrecondition, "BAD_LABELS", "the labels file %q cannot be read: %w", filepath.Base(path), err)
+		return nil, nil, explaind.Errorf(explaind.FailedPrecondition, "BAD_LABELS", "the labels file %q cannot be read: %s; correct `labels:` in %s, or remove it", filepath.Base(path), withoutPath(err), SidecarName)
 	}
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
 	for i := range lines {

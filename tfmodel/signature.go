@@ -2,7 +2,6 @@ package tfmodel
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
@@ -17,14 +16,13 @@ import (
 
 // signature is the signature that is served: one image in, classes out.
 type signature struct {
-	name        string
-	inputName   string // the key in the signature
-	input       string // the tensor
-	inputType   typespb.DataType
-	inputShape  []int64
-	outputNames []string // keys of the numeric outputs
-	outputs     []graphdef.Ref
-	chosen      string // the output that the user named, or ""
+	name       string
+	inputName  string // the key in the signature
+	input      string // the tensor
+	inputType  typespb.DataType
+	inputShape []int64
+	outputs    []output // the numeric ones, in the order of their keys
+	chosen     string   // the output that the user named, or ""
 }
 
 // chooseSignature picks the signature and its image input.
@@ -46,7 +44,7 @@ func chooseSignature(meta *corepb.MetaGraphDef, side sidecar) (*signature, error
 	if len(images) != 1 || len(others) > 0 {
 		sort.Strings(images)
 		return nil, explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
-			"signature %q must take one image [N, height, width, channels] of float32 or uint8 and nothing else; it takes images %v and %v",
+			"signature %q must take one image [N, height, width, channels] of float32 or uint8 and nothing else; it takes images %v and %v: export the model with such a signature",
 			name, images, others)
 	}
 	info := def.Inputs[images[0]]
@@ -58,6 +56,51 @@ func chooseSignature(meta *corepb.MetaGraphDef, side sidecar) (*signature, error
 		s.inputShape = append(s.inputShape, d.Size)
 	}
 	return s, s.chooseOutputs(def)
+}
+
+// refine takes the sizes of the input that the graph knows and the signature does not, and wants no contradictions.
+func (s *signature) refine(bones *skeleton, input graphdef.Ref) error {
+	dtype, err := bones.dtype(input)
+	if err != nil {
+		return unsupported(err)
+	}
+	shape, ok := bones.shapes(input)
+	fits := typespb.DataType(dtype) == s.inputType && (!ok || len(shape) == 4)
+	for i := range shape {
+		if fits && s.inputShape[i] == -1 {
+			s.inputShape[i] = shape[i]
+		}
+		fits = fits && (shape[i] == -1 || shape[i] == s.inputShape[i])
+	}
+	if !fits {
+		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
+			"signature %q says that its input %q is %s %v, but the graph has %s %v there; export the model again",
+			s.name, s.inputName, typeName(s.inputType), s.inputShape, typeName(typespb.DataType(dtype)), shape)
+	}
+	return s.checkInputShape()
+}
+
+// mostInputValues bounds what one run of a model with a fixed batch size takes: a gigabyte.
+const mostInputValues = 1 << 28
+
+// checkInputShape wants [N, H, W, C] with a known C, and sizes that fit into memory.
+func (s *signature) checkInputShape() error {
+	values, fits := int64(1), s.inputShape[3] > 0
+	for _, d := range s.inputShape {
+		switch {
+		case d == -1:
+		case d < 1 || d > mostInputValues/values:
+			fits = false
+		default:
+			values *= d
+		}
+	}
+	if !fits {
+		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
+			"input %q of signature %q has the shape %v; it must be [N, height, width, channels] with a fixed number of channels and at most %d values: export the model with such an input",
+			s.inputName, s.name, s.inputShape, mostInputValues)
+	}
+	return nil
 }
 
 func (s *signature) isImage(info *corepb.TensorInfo) bool {
@@ -72,86 +115,27 @@ func rank(info *corepb.TensorInfo) string {
 	return fmt.Sprint(len(info.GetTensorShape().GetDim()))
 }
 
-// chooseOutputs lists the outputs of float32, in the order of their names.
-func (s *signature) chooseOutputs(def *corepb.SignatureDef) error {
-	var left []string
-	for key, info := range def.Outputs {
-		if info.Dtype == typespb.DataType_DT_FLOAT || info.Dtype == typespb.DataType_DT_HALF || info.Dtype == typespb.DataType_DT_BFLOAT16 {
-			s.outputNames = append(s.outputNames, key)
-		} else {
-			left = append(left, fmt.Sprintf("%s (%s)", key, typeName(info.Dtype)))
-		}
-	}
-	sort.Strings(s.outputNames)
-	if len(s.outputNames) == 0 {
-		sort.Strings(left)
-		return explaind.Errorf(explaind.FailedPrecondition, "OUTPUTS_NOT_UNDERSTOOD",
-			"signature %q has no output of floating-point scores, only %s", s.name, strings.Join(left, ", "))
-	}
-	for _, key := range s.outputNames {
-		name, err := savedmodel.TensorName(key, def.Outputs[key])
-		if err != nil {
-			return unsupported(err)
-		}
-		s.outputs = append(s.outputs, graphdef.ParseRef(name))
-	}
-	return nil
-}
-
 // wanted are the tensors that the flat graph has to hold: the input first, then the outputs.
 func (s *signature) wanted() []graphdef.Ref {
-	return append([]graphdef.Ref{graphdef.ParseRef(s.input)}, s.outputs...)
+	wanted := []graphdef.Ref{graphdef.ParseRef(s.input)}
+	for _, out := range s.outputs {
+		wanted = append(wanted, out.Tensor)
+	}
+	return wanted
 }
 
-// classesOutput is the output that holds one score per class.
-type classesOutput struct {
-	name  string
-	ref   graphdef.Ref
-	count int64
-}
-
-// chooseOutput picks the output with the classes: the one that the user named, else the only one [N, classes], else the
-// one whose name says so.
-func (s *signature) chooseOutput(bones *skeleton, flat *graphdef.Graph, input graphdef.Ref, outputs []graphdef.Ref) (classesOutput, error) {
-	after := flat.Descendants(input.Node)
-	var found []classesOutput
-	var seen []string
-	for i, key := range s.outputNames {
-		shape, ok := bones.shapes(outputs[i])
-		seen = append(seen, fmt.Sprintf("%s %v", key, shape))
-		if classes, isScores := classCount(shape); ok && isScores && after[outputs[i].Node] {
-			found = append(found, classesOutput{key, outputs[i], classes})
-		}
-	}
-	want := []string{s.chosen}
-	if s.chosen == "" {
-		if len(found) == 1 {
-			return found[0], nil
-		}
-		want = []string{"probabilities", "scores", "predictions", "logits", "output_0"}
-	}
-	for _, name := range want {
-		if i := slices.IndexFunc(found, func(c classesOutput) bool { return c.name == name }); i >= 0 {
-			return found[i], nil
-		}
-	}
-	return classesOutput{}, explaind.Errorf(explaind.FailedPrecondition, "OUTPUTS_NOT_UNDERSTOOD",
-		"no output of signature %q can be chosen as the classes [N, classes] among %s; name one as `output:` in explaind.yaml", s.name, strings.Join(seen, ", "))
-}
-
-// classCount reads [N, classes] and [N, 1, 1, classes].
-func classCount(shape []int64) (int64, bool) {
-	if len(shape) == 4 && shape[1] == 1 && shape[2] == 1 {
-		shape = []int64{shape[0], shape[3]}
-	}
-	if len(shape) != 2 || shape[1] < 1 {
-		return 0, false
-	}
-	return shape[1], true
-}
-
+// typeName is a type as NumPy writes it.
 func typeName(t typespb.DataType) string {
-	return strings.ToLower(strings.TrimPrefix(t.String(), "DT_"))
+	switch t {
+	case typespb.DataType_DT_HALF:
+		return "float16"
+	case typespb.DataType_DT_FLOAT:
+		return "float32"
+	case typespb.DataType_DT_DOUBLE:
+		return "float64"
+	default:
+		return strings.ToLower(strings.TrimPrefix(t.String(), "DT_"))
+	}
 }
 
 func byteSize(t *tf.Tensor) int {

@@ -1,8 +1,9 @@
 package tfmodel
 
 import (
-	"fmt"
 	"slices"
+
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
@@ -18,9 +19,10 @@ func newSpec(sig *signature, bones *skeleton, classes classesOutput, head graphd
 		},
 		Head: explaind.Head{Output: classes.name, Activation: explaind.Activation(head.Activation), Classes: int(classes.count)},
 	}
-	for i, name := range sig.outputNames {
-		shape, _ := bones.shapes(p.Outputs[i].Tensor)
-		spec.Outputs = append(spec.Outputs, explaind.Output{Name: name, DType: "float32", Shape: ints(shape)})
+	for _, out := range p.Outputs {
+		shape, _ := bones.shapes(out.Tensor)
+		dtype, _ := bones.dtype(out.Tensor)
+		spec.Outputs = append(spec.Outputs, explaind.Output{Name: out.Name, DType: typeName(typespb.DataType(dtype)), Shape: ints(shape)})
 	}
 	for i, l := range layers {
 		spec.Layers = append(spec.Layers, explaind.Layer{
@@ -43,6 +45,9 @@ func newSpec(sig *signature, bones *skeleton, classes classesOutput, head graphd
 
 // dress adds what stands in the files beside the model.
 func dress(spec *explaind.Spec, dir, digest string, side sidecar) error {
+	if err := side.checkChannels(spec.Input.Channels); err != nil {
+		return err
+	}
 	spec.Digest = digest
 	spec.Preprocessing = side.preprocessing()
 	labels, warnings, err := side.labels(dir, spec.Head.Classes)
@@ -54,7 +59,7 @@ func dress(spec *explaind.Spec, dir, digest string, side sidecar) error {
 	if side.Layer != "" {
 		layer, err := spec.FindLayer(side.Layer)
 		if err != nil {
-			return sidecarError(fmt.Errorf("layer: %w", err))
+			return sidecarError("layer: %w", err)
 		}
 		spec.DefaultLayer = layer.Name
 	}

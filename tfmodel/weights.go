@@ -3,6 +3,9 @@ package tfmodel
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
@@ -24,7 +27,7 @@ func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables
 	}
 	loaded, err := loadSavedModel(dir, tags, sessionOptions(0, 0, false))
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, unreadable(dir, err)
 	}
 	defer func() { // Keras exports hold every weight twice: this gives one half back
 		loaded.close()
@@ -43,14 +46,28 @@ func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables
 	}
 	values, err := loaded.run(fetches, nil)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, unreadable(dir, err)
+	}
+	for i, v := range variables {
+		if got := values[i].Shape(); !fitsShape(got, v.Shape) {
+			return nil, unreadable(dir, fmt.Errorf("%q has the shape %v, the graph wants %v", v.Owner, got, v.Shape))
+		}
 	}
 	return values, nil
 }
 
-func unreadable(err error) error {
-	return explaind.Errorf(explaind.FailedPrecondition, "VARIABLES_UNREADABLE",
-		"TensorFlow cannot restore the model's variables; copy the whole folder of the SavedModel again, or export it again: %w", err)
+func fitsShape(got, want []int64) bool {
+	return slices.EqualFunc(got, want, func(g, w int64) bool { return w == -1 || g == w })
+}
+
+// unreadable is the error of weights that TensorFlow does not restore. TensorFlow tells where the files are; the message
+// does not.
+func unreadable(dir string, err error) error {
+	e := explaind.Errorf(explaind.FailedPrecondition, "VARIABLES_UNREADABLE",
+		"TensorFlow cannot restore the model's variables: %s; copy the whole folder of the SavedModel again, or export it again",
+		oneLine(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")))
+	e.Err = err
+	return e
 }
 
 // A layout says which weights a graph holds as constants, which TensorFlow's optimiser can fold and oneDNN can reorder

@@ -87,14 +87,26 @@ def png_chunk(kind, payload):
 def png(width, height, depth, colour, scanlines, interlaced=False, extra=b""):
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
     return (
-        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(scanlines, 9)) + png_chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + extra
+        + png_chunk(b"IDAT", zlib.compress(scanlines, 9))
+        + png_chunk(b"IEND", b"")
     )
 
 
 def interlaced_png(pixels):
     """Adam7, which Pillow and TensorFlow read but do not write."""
     lines = b""
-    for y, x, down, across in [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]:
+    for y, x, down, across in [
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    ]:
         part = pixels[y::down, x::across]
         if part.size:
             lines += b"".join(b"\0" + row.tobytes() for row in part)
@@ -214,11 +226,17 @@ def write_pictures():
         assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3, name
         (PICTURES / name).write_bytes(data)
         rows = [row.tobytes().hex() for row in pixels]
-        lines.append(json.dumps({"file": name, "by": decode.__name__, "width": pixels.shape[1], "height": pixels.shape[0], "rows": rows}))
+        lines.append(
+            json.dumps(
+                {"file": name, "by": decode.__name__, "width": pixels.shape[1], "height": pixels.shape[0], "rows": rows}
+            )
+        )
     write_lines("decode.json", lines)
     # Read by the tests of errors; Pillow and TensorFlow would take the first frame of the animation.
     frames = [Image.fromarray(np.roll(photo(8, 8), i, axis=1)) for i in range(2)]
-    (PICTURES / "animated.webp").write_bytes(saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True))
+    (PICTURES / "animated.webp").write_bytes(
+        saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    )
 
 
 # Resizing.
@@ -258,7 +276,9 @@ def write_resizes():
             result = tf.image.resize(pixels, target, method=method, antialias=False).numpy().astype(np.float32).ravel()
             at = np.arange(result.size)
             if result.size > MOST:
-                at = np.sort(np.append(rng.choice(result.size - 2, MOST // 2 - 2, replace=False) + 1, [0, result.size - 1]))
+                at = np.sort(
+                    np.append(rng.choice(result.size - 2, MOST // 2 - 2, replace=False) + 1, [0, result.size - 1])
+                )
             lines.append(
                 json.dumps(
                     {

@@ -31,7 +31,7 @@ func Freeze(g *Graph) (*Graph, []Variable, error) {
 			alias[n.Name] = out.Add(Placeholder(v.Name, v.Type, n.Attr["shape"].GetShape()))
 			continue
 		case "ReadVariableOp":
-			source := Inputs(n)[0]
+			source := firstInput(n)
 			v, ok := alias[source.Node]
 			if !ok {
 				return nil, nil, fmt.Errorf("node %q reads the variable %q, which is not a plain variable of the model", n.Name, source.Node)

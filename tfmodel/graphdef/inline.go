@@ -27,7 +27,7 @@ func Inline(def *graphpb.GraphDef, outputs []Ref, ops Ops) (*Graph, []Ref, error
 	for _, f := range def.GetLibrary().GetFunction() {
 		in.functions[f.GetSignature().GetName()] = f
 	}
-	top := newScope("", def.Node)
+	top := newScope("", def.GetNode())
 	refs := make([]Ref, len(outputs))
 	for i, out := range outputs {
 		var err error
@@ -58,7 +58,7 @@ type scope struct {
 // emitted is what a node became. A call becomes the tensors that its function returns.
 type emitted struct {
 	name    string
-	call    *functionpb.FunctionDef
+	call    *functionpb.FunctionDef // of a node whose operation is the function's own name
 	returns []Ref
 }
 
@@ -105,24 +105,26 @@ func (in *inliner) resolve(s *scope, input string) (Ref, error) {
 }
 
 func (e *emitted) output(index int, node string) (Ref, error) {
-	if e.returns == nil {
+	switch {
+	case index < 0:
+		return Ref{}, fmt.Errorf("output %d of node %q is read, which cannot be", index, node)
+	case e.returns == nil:
 		return Ref{e.name, index}, nil
-	}
-	if index >= len(e.returns) {
+	case index >= len(e.returns):
 		return Ref{}, fmt.Errorf("node %q has %d outputs, but output %d is read", node, len(e.returns), index)
+	default:
+		return e.returns[index], nil
 	}
-	return e.returns[index], nil
 }
 
-// callOutput finds an output of a call: PartitionedCall has one list "output", a node whose operation is the function's
-// own name has the function's output arguments.
+// callOutput finds an output of a node whose operation is a function's own name: its arguments are the function's.
 func (e *emitted) callOutput(arg string, index int, node string) (Ref, error) {
 	for i, out := range e.call.GetSignature().GetOutputArg() {
 		if out.Name == arg {
 			return e.output(i+index, node)
 		}
 	}
-	return e.output(index, node)
+	return Ref{}, fmt.Errorf("node %q (%s) has no output argument %q", node, e.call.GetSignature().GetName(), arg)
 }
 
 // emit puts the node, and before it all that it depends on, into the flat graph.
@@ -167,10 +169,17 @@ func (in *inliner) inputs(s *scope, n *nodepb.NodeDef) ([]Ref, error) {
 
 // place puts one node, whose inputs are there, into the flat graph, or what stands for it.
 func (in *inliner) place(s *scope, n *nodepb.NodeDef, inputs []Ref) (*emitted, error) {
-	switch function := in.called(n); {
+	function, err := in.called(n)
+	switch {
+	case err != nil:
+		return nil, err
 	case function != nil:
 		returns, err := in.call(s, n, function, inputs)
-		return &emitted{call: function, returns: returns}, err
+		e := &emitted{returns: returns}
+		if n.Op == function.GetSignature().GetName() {
+			e.call = function
+		}
+		return e, err
 	case n.Op == "IdentityN":
 		// Keras wraps swish and its like into an IdentityN with a gradient in Python, which is not in the file; what
 		// it passes through has a gradient of its own.
@@ -185,12 +194,17 @@ func (in *inliner) place(s *scope, n *nodepb.NodeDef, inputs []Ref) (*emitted, e
 	}
 }
 
-func (in *inliner) called(n *nodepb.NodeDef) *functionpb.FunctionDef {
+// called is the function that a node calls; nil if it is a plain operation.
+func (in *inliner) called(n *nodepb.NodeDef) (*functionpb.FunctionDef, error) {
 	switch n.Op {
 	case "PartitionedCall", "StatefulPartitionedCall":
-		return in.functions[n.Attr["f"].GetFunc().GetName()]
+		name := n.Attr["f"].GetFunc().GetName()
+		if f := in.functions[name]; f != nil {
+			return f, nil
+		}
+		return nil, fmt.Errorf("node %q calls the function %q, which the file does not hold; export the model again", n.Name, name)
 	default:
-		return in.functions[n.Op]
+		return in.functions[n.Op], nil
 	}
 }
 
@@ -225,12 +239,12 @@ func (in *inliner) call(s *scope, n *nodepb.NodeDef, f *functionpb.FunctionDef, 
 	return returns, nil
 }
 
-// attrs copies the node's attributes without those that only Python or a placer reads, and fills in the ones that the
-// call hands to the function.
+// attrs copies the attributes that the operation defines, and fills in the ones that the call hands to the function.
+// Those with an underscore in front are notes of whoever wrote the graph, such as shapes that held at that time.
 func (in *inliner) attrs(s *scope, n *nodepb.NodeDef) map[string]*attrpb.AttrValue {
 	attrs := make(map[string]*attrpb.AttrValue, len(n.Attr))
 	for key, value := range n.Attr {
-		if key == "_class" || key == "_gradient_op_type" {
+		if strings.HasPrefix(key, "_") {
 			continue
 		}
 		if name := value.GetPlaceholder(); name != "" {

@@ -2,6 +2,8 @@ package graphdef
 
 import (
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
@@ -18,8 +20,8 @@ type layerName struct {
 // models. A folder is taken for a model if at least two folders in it hold weights of their own; the first folder below
 // the models is the layer. A node that lies directly in a model is a layer by itself.
 //
-// Keras 3 traces a model again when it exports it, which puts one and the same number behind every folder
-// (block1_conv1_1, block1_pool_1, …): a number that all layers of a model end with is not part of their names.
+// Keras 3 opens the folder of every layer twice, once to build and once to call it, and TensorFlow puts a number behind
+// the second: conv2d becomes conv2d_1, and conv2d_1 conv2d_1_2. Such a number is not part of the layer's name.
 func nameLayers(nodes []*nodepb.NodeDef) map[string]layerName {
 	models := findModels(nodes)
 	scopes := make(map[string]string, len(nodes))
@@ -34,13 +36,13 @@ func nameLayers(nodes []*nodepb.NodeDef) map[string]layerName {
 			inModel[model][scope] = true
 		}
 	}
-	suffix := map[string]string{}
+	numbered := map[string]bool{}
 	for model, folders := range inModel {
-		suffix[model] = commonNumber(folders)
+		numbered[model] = numberedByKeras(folders)
 	}
 	short := map[string]map[string]bool{} // short name → scopes that would bear it
 	for _, n := range nodes {
-		name := shortName(n.Name, scopes[n.Name], suffix)
+		name := shortName(n.Name, scopes[n.Name], numbered)
 		if short[name] == nil {
 			short[name] = map[string]bool{}
 		}
@@ -49,19 +51,20 @@ func nameLayers(nodes []*nodepb.NodeDef) map[string]layerName {
 	names := make(map[string]layerName, len(nodes))
 	for _, n := range nodes {
 		scope := scopes[n.Name]
-		name := shortName(n.Name, scope, suffix)
+		name := shortName(n.Name, scope, numbered)
 		if len(short[name]) > 1 {
 			name = scope
 		}
-		names[n.Name] = layerName{scope, name, aliases(name, scope, n.Name)}
+		names[n.Name] = layerName{scope, name, aliases(name, scope, n.Name, short)}
 	}
 	return names
 }
 
-func aliases(name, scope, node string) []string {
+// aliases are the other names of a layer, but for those that are the name of another one.
+func aliases(name, scope, node string, taken map[string]map[string]bool) []string {
 	var list []string
 	for _, alias := range []string{scope, base(scope), node} {
-		if alias != name && (len(list) == 0 || list[len(list)-1] != alias) {
+		if alias != name && len(taken[alias]) == 0 && !slices.Contains(list, alias) {
 			list = append(list, alias)
 		}
 	}
@@ -99,7 +102,7 @@ func findModels(nodes []*nodepb.NodeDef) map[string]bool {
 
 // layerScope is the first folder of a node's name that is not a model, and the model that it lies in.
 func layerScope(node string, models map[string]bool) (scope, model string) {
-	for i := 0; i < len(node); i++ {
+	for i := range len(node) {
 		if node[i] == '/' {
 			if f := node[:i]; !models[f] {
 				return f, folder(f)
@@ -111,27 +114,36 @@ func layerScope(node string, models map[string]bool) (scope, model string) {
 
 var trailingNumber = regexp.MustCompile(`_\d+$`)
 
-// commonNumber is the number that all folders end with, "_1", or "".
-func commonNumber(folders map[string]bool) string {
-	common := ""
+// numberedByKeras tells whether Keras 3 put a number behind every folder of a model. People number from layer to layer
+// (conv_1, conv_2); Keras does so only for a layer that is called again, whose numbers are then two apart.
+func numberedByKeras(folders map[string]bool) bool {
+	if len(folders) < 2 {
+		return false
+	}
 	for f := range folders {
 		number := trailingNumber.FindString(f)
-		if number == "" || (common != "" && number != common) {
-			return ""
+		if number == "" {
+			return false
 		}
-		common = number
+		n, err := strconv.Atoi(number[1:])
+		if err != nil || folders[strings.TrimSuffix(f, number)+"_"+strconv.Itoa(n+1)] {
+			return false
+		}
 	}
-	if len(folders) < 2 {
-		return ""
-	}
-	return common
+	return true
 }
 
-func shortName(node, scope string, suffix map[string]string) string {
-	if scope == node {
+func shortName(node, scope string, numbered map[string]bool) string {
+	switch {
+	case scope == node && numbered[folder(node)]:
+		return strings.ToLower(base(node)) // Keras calls the operation Add_1 of TensorFlow add_1
+	case scope == node:
 		return base(node)
+	case numbered[folder(scope)]:
+		return trailingNumber.ReplaceAllString(base(scope), "")
+	default:
+		return base(scope)
 	}
-	return strings.TrimSuffix(base(scope), suffix[folder(scope)])
 }
 
 func folder(name string) string {

@@ -10,21 +10,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/explaind/explaind"
 )
 
 // Digest is the hex SHA-256 over the files that make the model what it is: saved_model.pb, variables and assets, with
 // their names and sizes. Equal digests mean equal models, wherever their folders lie.
 func Digest(dir string) (string, error) {
+	if err := Exists(dir); err != nil {
+		return "", err
+	}
 	files, err := modelFiles(dir)
 	if err != nil {
-		return "", explaind.Errorf(explaind.FailedPrecondition, "UNREADABLE", "the SavedModel's folder cannot be read: %w", err)
+		return "", unreadable("the SavedModel's folder", err)
 	}
 	sum := sha256.New()
 	for _, name := range files {
 		if err := add(sum, dir, name); err != nil {
-			return "", explaind.Errorf(explaind.FailedPrecondition, "UNREADABLE", "%s cannot be read: %w", name, err)
+			return "", unreadable(name, err)
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
@@ -46,7 +47,7 @@ func add(sum io.Writer, dir, name string) error {
 }
 
 func modelFiles(dir string) ([]string, error) {
-	files := []string{"saved_model.pb"}
+	files := []string{modelFile}
 	for _, sub := range []string{"variables", "assets"} {
 		err := filepath.WalkDir(filepath.Join(dir, sub), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {

@@ -21,6 +21,8 @@ import (
 // ServeTag marks the graph that is meant for serving.
 const ServeTag = "serve"
 
+const modelFile = "saved_model.pb"
+
 // Read reads the graph with the serving tag from a SavedModel folder, and returns the tags that it has.
 func Read(dir string) (*corepb.MetaGraphDef, []string, error) {
 	model, err := parse(dir)
@@ -39,16 +41,42 @@ func Read(dir string) (*corepb.MetaGraphDef, []string, error) {
 		"the SavedModel has no graph with the tag %q, only %s; export it for serving", ServeTag, strings.Join(found, ", "))
 }
 
-func parse(dir string) (*corepb.SavedModel, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
+// Exists makes sure that the folder holds a SavedModel.
+func Exists(dir string) error {
+	info, err := os.Stat(filepath.Join(dir, modelFile))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if _, text := os.Stat(filepath.Join(dir, "saved_model.pbtxt")); text == nil {
-			return nil, explaind.Errorf(explaind.FailedPrecondition, "NOT_A_SAVED_MODEL", "the folder has saved_model.pbtxt; only the binary saved_model.pb is read: export the model again")
-		}
-		return nil, explaind.Errorf(explaind.FailedPrecondition, "NOT_A_SAVED_MODEL", "the folder has no saved_model.pb; give the folder that holds it")
-	case err != nil:
-		return nil, explaind.Errorf(explaind.FailedPrecondition, "UNREADABLE", "saved_model.pb cannot be read: %w", err)
+	case err == nil && info.Mode().IsRegular():
+		return nil
+	case err == nil:
+		return explaind.Errorf(explaind.FailedPrecondition, "UNREADABLE", "saved_model.pb is not a file; copy the SavedModel again")
+	case !errors.Is(err, fs.ErrNotExist):
+		return unreadable(modelFile, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "saved_model.pbtxt")); err == nil {
+		return explaind.Errorf(explaind.FailedPrecondition, "NOT_A_SAVED_MODEL", "the folder has saved_model.pbtxt; only the binary saved_model.pb is read: export the model again")
+	}
+	return explaind.Errorf(explaind.FailedPrecondition, "NOT_A_SAVED_MODEL", "the folder has no saved_model.pb; give the folder that holds it")
+}
+
+// unreadable is the error of a file that the system does not hand out. The message has the file's name in the
+// SavedModel, not where that lies.
+func unreadable(name string, err error) error {
+	why := err.Error()
+	if system := new(fs.PathError); errors.As(err, &system) {
+		why = system.Err.Error()
+	}
+	e := explaind.Errorf(explaind.FailedPrecondition, "UNREADABLE", "%s cannot be read: %s; check the rights of the server on the model's files", name, why)
+	e.Err = err
+	return e
+}
+
+func parse(dir string) (*corepb.SavedModel, error) {
+	if err := Exists(dir); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, modelFile))
+	if err != nil {
+		return nil, unreadable(modelFile, err)
 	}
 	model := new(corepb.SavedModel)
 	if err := proto.Unmarshal(data, model); err != nil {
