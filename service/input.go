@@ -1,6 +1,8 @@
 package service
 
 import (
+	"cmp"
+
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/imaging"
 )
@@ -41,7 +43,7 @@ func (s *Service) input(image *Image, spec *explaind.Spec) (*input, error) {
 func (s *Service) pictureInput(p *imaging.Picture, spec *explaind.Spec, field string) (*input, error) {
 	in := spec.Input
 	if in.Height == 0 || in.Width == 0 {
-		if err := s.checkInputSize(p.Height, p.Width, field); err != nil {
+		if err := s.checkInputSize(cmp.Or(in.Height, p.Height), cmp.Or(in.Width, p.Width), field); err != nil {
 			return nil, err
 		}
 	}
