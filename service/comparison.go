@@ -13,7 +13,7 @@ import (
 // class, then each method's overlay with the class it explains.
 func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input, overlays []image.Image) ([]byte, error) {
 	under := p.under(in)
-	original := render.Panel{Image: rgba(under), Title: "Original", Subtitle: scored(spec, bestOf(answer))}
+	original := render.Panel{Image: rgba(under), Title: "Original", Subtitle: "predicted: " + scored(spec, bestOf(answer))}
 	var rows [][]render.Panel
 	for from := 0; from < len(overlays); from += len(p.methods) {
 		row := []render.Panel{original}

@@ -157,11 +157,15 @@ func target(t Target, spec *explaind.Spec, field string) (explaind.Target, error
 			return out, err
 		}
 		if out.Rank == 0 && out.Class == *t.Versus {
-			return out, explaind.FieldError(field+".versus_class_index", "VERSUS_ITSELF", "class %d cannot be explained against itself; name another class", out.Class)
+			return out, versusItself(field, out.Class)
 		}
 		out.Versus = *t.Versus
 	}
 	return out, nil
+}
+
+func versusItself(field string, class int) error {
+	return explaind.FieldError(field+".versus_class_index", "VERSUS_ITSELF", "class %d cannot be explained against itself; name another class", class)
 }
 
 func classInRange(class, classes int, field string) error {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/explain"
@@ -31,7 +32,9 @@ func (e *Explainer) run(ctx context.Context, images *explaind.Tensor) (*evidence
 		}
 		if found.prediction == nil {
 			found.prediction = result.Prediction
-			targets = resolved(targets, result.Evidence)
+			if targets, err = resolved(targets, result.Evidence); err != nil {
+				return nil, err
+			}
 		}
 		found.byGroup = append(found.byGroup, result.Evidence)
 	}
@@ -39,12 +42,15 @@ func (e *Explainer) run(ctx context.Context, images *explaind.Tensor) (*evidence
 }
 
 // resolved replaces ranks by the classes they turned out to be.
-func resolved(targets []explaind.Target, evidence []explaind.Evidence) []explaind.Target {
+func resolved(targets []explaind.Target, evidence []explaind.Evidence) ([]explaind.Target, error) {
 	out := make([]explaind.Target, len(targets))
 	for i, t := range targets {
 		out[i] = explaind.Target{Class: evidence[i].Class, Versus: t.Versus}
+		if out[i].Class == t.Versus {
+			return nil, versusItself(fmt.Sprintf("config.targets[%d]", i), t.Versus)
+		}
 	}
-	return out
+	return out, nil
 }
 
 // rawMap is one map as its method made it, at the layer's resolution.

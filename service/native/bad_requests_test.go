@@ -267,10 +267,20 @@ func TestBadRequestsElsewhere(t *testing.T) {
 			return err
 		}
 	}
+	againstItself := func() error { // which class is the best is only known after the run
+		best, err := r.Predict(t.Context(), &pb.PredictRequest{Model: "colours", Image: picture})
+		if err != nil {
+			return err
+		}
+		target := versus(rank(1), best.GetPredictions()[0].GetClassIndex())
+		_, err = r.Explain(t.Context(), &pb.ExplainRequest{Model: "colours", Image: picture, Config: &pb.ExplainConfig{Targets: []*pb.Target{target}}})
+		return err
+	}
 	for _, c := range []struct {
 		badRequest
 		call func() error
 	}{
+		{badRequest{what: "versus itself by rank", code: invalid, reason: "VERSUS_ITSELF", subject: "config.targets[0].versus_class_index"}, againstItself},
 		{badRequest{what: "negative top_k", code: invalid, reason: "BAD_TOP_K", subject: "top_k"}, predict(&pb.PredictRequest{Model: "colours", Image: picture, TopK: -2})},
 		{badRequest{what: "negative top_k of a stream", code: invalid, reason: "BAD_TOP_K", subject: "top_k"}, predictStream(talkConfig{model: "colours", topK: -2})},
 		{badRequest{what: "no raw outputs", code: precondition, reason: "NO_RAW_OUTPUTS"}, predict(&pb.PredictRequest{Model: "mute", Image: picture, RawOutputs: true})},
