@@ -53,12 +53,21 @@ build: libtensorflow ## Build bin/explaind
 demo: build demo-model ## Explain a few photos with a small ImageNet model; the pictures land in demo/
 	scripts/demo.sh
 
+.PHONY: dist
+dist: libtensorflow ## Make dist/explaind, the binary with TensorFlow's library, to be copied to another machine
+	rm -rf dist
+	mkdir -p dist/explaind/lib
+	cp -L $(TENSORFLOW)/lib/libtensorflow*.so.2 dist/explaind/lib/
+	CGO_CFLAGS="-I$(TENSORFLOW)/include" CGO_LDFLAGS='-L$(TENSORFLOW)/lib -ltensorflow_framework -Wl,-rpath,$$ORIGIN/../lib' \
+		go build -o dist/explaind/bin/ ./cmd/explaind
+	du -sh dist/explaind
+
 .PHONY: deps
 deps: $(VENV)/.installed libtensorflow ## Set up .cache/venv (Python packages) and the TensorFlow C library
 
 .PHONY: clean
 clean: ## Remove all that make made, downloads and models too
-	rm -rf bin demo $(CACHE)
+	rm -rf bin dist demo $(CACHE)
 
 ##### What developers want
 
