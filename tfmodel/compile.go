@@ -100,7 +100,7 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	if bones, err = newSkeleton(flat); err != nil {
 		return nil, nil, unsupported(err)
 	}
-	p := &program{Version: programVersion, Input: input, Score: score, DenseKernel: head.Kernel}
+	p := &program{Version: programVersion(), Input: input, Score: score, DenseKernel: head.Kernel}
 	if err := p.differentiate(bones, layers); err != nil {
 		return nil, nil, err
 	}

@@ -5,9 +5,6 @@ import (
 	"github.com/explaind/explaind/tfmodel/graphdef"
 )
 
-// programVersion changes whenever compile makes something else of the same SavedModel.
-const programVersion = "2"
-
 // program is a compiled model: what it is and where its tensors are in the static graph. It is kept in the cache as
 // JSON, beside the graphs and the resident weights.
 type program struct {

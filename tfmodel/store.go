@@ -21,7 +21,7 @@ const (
 
 // storePath is where the compiled form of a model lies.
 func storePath(cacheDir, digest string) string {
-	return filepath.Join(cacheDir, fmt.Sprintf("%s-v%s", digest, programVersion))
+	return filepath.Join(cacheDir, fmt.Sprintf("%s-v%s", digest, programVersion()))
 }
 
 // save writes a compiled model into a folder that appears at once and whole, whoever else writes it too.
@@ -85,8 +85,8 @@ func loadProgram(path string) (*program, error) {
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, err
 	}
-	if p.Version != programVersion {
-		return nil, fmt.Errorf("stored by version %s, this is %s", p.Version, programVersion)
+	if p.Version != programVersion() {
+		return nil, fmt.Errorf("stored by version %s, this is %s", p.Version, programVersion())
 	}
 	want := int64(0)
 	for _, w := range p.Resident {
