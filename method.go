@@ -9,7 +9,7 @@ import (
 // them METHOD_GRAD_CAM and so on.
 type Method string
 
-// The methods. formulas and references stand beside each implementation in package explain.
+// The methods. Formulas and references stand beside each implementation in package explain.
 const (
 	MethodCAM                    Method = "cam"
 	MethodGradCAM                Method = "grad_cam"

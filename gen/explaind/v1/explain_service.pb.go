@@ -82,7 +82,8 @@ type PredictRequest struct {
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The latest if 0.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// A label that the operator gave to a version; not together with version.
+	// A label of a version; not together with version. Labels are given by the administration service; as long as that
+	// is not there, none exists and any label is NOT_FOUND.
 	VersionLabel string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	Image        *Image `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
 	// How many classes to return; 5 if 0.
@@ -250,7 +251,8 @@ type ExplainRequest struct {
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The latest if 0.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// A label that the operator gave to a version; not together with version.
+	// A label of a version; not together with version. Labels are given by the administration service; as long as that
+	// is not there, none exists and any label is NOT_FOUND.
 	VersionLabel  string         `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	Image         *Image         `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
 	Config        *ExplainConfig `protobuf:"bytes,5,opt,name=config,proto3" json:"config,omitempty"`
@@ -466,12 +468,14 @@ func (x *ImageItem) GetImage() *Image {
 
 // PredictStreamConfig is what all images of a stream have in common; its fields mean what they mean in PredictRequest.
 type PredictStreamConfig struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version      int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	VersionLabel string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
-	TopK         int32                  `protobuf:"varint,4,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
-	RawOutputs   bool                   `protobuf:"varint,5,opt,name=raw_outputs,json=rawOutputs,proto3" json:"raw_outputs,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Labels are given by the administration service; as long as that is not there, none exists and any label is
+	// NOT_FOUND.
+	VersionLabel string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	TopK         int32  `protobuf:"varint,4,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	RawOutputs   bool   `protobuf:"varint,5,opt,name=raw_outputs,json=rawOutputs,proto3" json:"raw_outputs,omitempty"`
 	// Answer in the order of the images instead of as they are ready.
 	Ordered       bool `protobuf:"varint,6,opt,name=ordered,proto3" json:"ordered,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -766,11 +770,13 @@ func (*PredictStreamResponse_Summary) isPredictStreamResponse_Message() {}
 
 // ExplainStreamConfig is what all images of a stream have in common; its fields mean what they mean in ExplainRequest.
 type ExplainStreamConfig struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version      int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	VersionLabel string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
-	Config       *ExplainConfig         `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Labels are given by the administration service; as long as that is not there, none exists and any label is
+	// NOT_FOUND.
+	VersionLabel string         `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	Config       *ExplainConfig `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	// Answer in the order of the images instead of as they are ready.
 	Ordered       bool `protobuf:"varint,5,opt,name=ordered,proto3" json:"ordered,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1568,10 +1574,12 @@ func (x *ModelVersion) GetDigest() string {
 
 // GetModelRequest names one model; its fields mean what they mean in PredictRequest.
 type GetModelRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	VersionLabel  string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Labels are given by the administration service; as long as that is not there, none exists and any label is
+	// NOT_FOUND.
+	VersionLabel  string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -34,7 +34,8 @@ const (
 // ExplainService answers what is in a picture, and which pixels made the model say so.
 //
 // Every error carries google.rpc.ErrorInfo with a stable reason and the domain "explaind", and one of BadRequest (which
-// field), ResourceInfo (what was not found), PreconditionFailure or RetryInfo.
+// field), ResourceInfo (what was not found), PreconditionFailure or RetryInfo, except those that gRPC itself makes: a
+// message larger than the limit (RESOURCE_EXHAUSTED; --max-message-mb), a deadline that passes at the client.
 type ExplainServiceClient interface {
 	// Predict classifies one image.
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (*PredictResponse, error)
@@ -132,7 +133,8 @@ func (c *explainServiceClient) GetModel(ctx context.Context, in *GetModelRequest
 // ExplainService answers what is in a picture, and which pixels made the model say so.
 //
 // Every error carries google.rpc.ErrorInfo with a stable reason and the domain "explaind", and one of BadRequest (which
-// field), ResourceInfo (what was not found), PreconditionFailure or RetryInfo.
+// field), ResourceInfo (what was not found), PreconditionFailure or RetryInfo, except those that gRPC itself makes: a
+// message larger than the limit (RESOURCE_EXHAUSTED; --max-message-mb), a deadline that passes at the client.
 type ExplainServiceServer interface {
 	// Predict classifies one image.
 	Predict(context.Context, *PredictRequest) (*PredictResponse, error)

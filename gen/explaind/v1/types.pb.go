@@ -1081,7 +1081,8 @@ type ExplainConfig struct {
 	Targets []*Target `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
 	Score   Score     `protobuf:"varint,4,opt,name=score,proto3,enum=explaind.v1.Score" json:"score,omitempty"`
 	// How many classes the answer's predictions hold; 5 if 0.
-	TopK          int32      `protobuf:"varint,5,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	TopK int32 `protobuf:"varint,5,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	// Number 6 is kept for the options of methods, the contract's next part.
 	Rendering     *Rendering `protobuf:"bytes,7,opt,name=rendering,proto3" json:"rendering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1241,14 +1242,15 @@ func (x *Heatmap) GetRawMax() float32 {
 
 // Explanation is one heatmap with what it explains.
 type Explanation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Method        Method                 `protobuf:"varint,1,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
-	Layer         string                 `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
-	Target        *ClassScore            `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
-	Heatmap       *Heatmap               `protobuf:"bytes,4,opt,name=heatmap,proto3" json:"heatmap,omitempty"`
-	HeatmapPng    []byte                 `protobuf:"bytes,5,opt,name=heatmap_png,json=heatmapPng,proto3" json:"heatmap_png,omitempty"`
-	OverlayPng    []byte                 `protobuf:"bytes,6,opt,name=overlay_png,json=overlayPng,proto3" json:"overlay_png,omitempty"`
-	Flags         []Flag                 `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Method     Method                 `protobuf:"varint,1,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
+	Layer      string                 `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
+	Target     *ClassScore            `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Heatmap    *Heatmap               `protobuf:"bytes,4,opt,name=heatmap,proto3" json:"heatmap,omitempty"`
+	HeatmapPng []byte                 `protobuf:"bytes,5,opt,name=heatmap_png,json=heatmapPng,proto3" json:"heatmap_png,omitempty"`
+	OverlayPng []byte                 `protobuf:"bytes,6,opt,name=overlay_png,json=overlayPng,proto3" json:"overlay_png,omitempty"`
+	// Number 7 is kept for measures of faithfulness, the contract's next part.
+	Flags         []Flag `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
