@@ -42,14 +42,14 @@ func whole(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Imag
 // formatOf tells the kind of a file by its content, never by a name.
 func formatOf(data []byte) (*format, error) {
 	if len(data) == 0 {
-		return nil, explaind.Errorf(explaind.InvalidArgument, "IMAGE_DECODE_FAILED", "the file is empty; send the bytes of one of these: "+readable)
+		return nil, explaind.Errorf(explaind.InvalidArgument, "IMAGE_DECODE_FAILED", "the file is empty; expected one of these: "+readable)
 	}
 	for i := range formats {
 		if matches(formats[i].magic, data) {
 			return &formats[i], nil
 		}
 	}
-	return nil, unsupported("the bytes, which begin with %q, are no file of a kind that is read; send the raw bytes of one of these: %s",
+	return nil, unsupported("the bytes, which begin with %q, are no file of a kind that is read; expected one of these: %s",
 		data[:min(len(data), 12)], readable)
 }
 

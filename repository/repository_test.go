@@ -92,6 +92,9 @@ func TestScan(t *testing.T) {
 		{"no version at all", []string{"a/photos/"}, "", "", "NO_VERSION"},
 		{"nothing there", []string{"notes.txt"}, "", "", "NO_MODELS"},
 		{"not a folder", []string{"notes.txt"}, "notes.txt", "", "NOT_A_FOLDER"},
+		{"a text SavedModel", []string{"a/saved_model.pbtxt", "a/variables/x"}, "a", "", "NO_MODELS"},
+		{"a Keras file among models", []string{"a/1/saved_model.pb", "b.keras"}, "", "a:1:1", ""},
+		{"a Keras file given itself", []string{"a.keras"}, "a.keras", "", "NOT_A_FOLDER"},
 		{"missing", nil, "nowhere", "", "FOLDER_NOT_FOUND"},
 		{"a name that no client could type", []string{"my model/1/saved_model.pb"}, "my model", "", "BAD_MODEL_NAME"},
 	}
@@ -364,5 +367,31 @@ func TestHammer(t *testing.T) {
 	r.serve(e, version{number: 9999}, late)
 	if !late.Closed() {
 		t.Error("a model that finished loading after Close stayed open")
+	}
+}
+
+// Models in other forms are recognised, wherever they lie, and the error tells how to export them.
+func TestOtherForms(t *testing.T) {
+	const keras = `export it as a SavedModel: keras.saving.load_model("my.%s").export("FOLDER")`
+	root := folders(t, "keras/my.keras", "keras/assets/", "h5/my.h5", "models/a/my.hdf5", "models/b/2/my.keras", "text/saved_model.pbtxt", "text/variables/")
+	for _, c := range []struct{ path, reason, want string }{
+		{"keras", "NO_MODELS", fmt.Sprintf(keras, "keras")},
+		{"keras/my.keras", "NOT_A_FOLDER", fmt.Sprintf(keras, "keras")},
+		{"h5/my.h5", "NOT_A_FOLDER", fmt.Sprintf(keras, "h5")},
+		{"h5", "NO_MODELS", fmt.Sprintf(keras, "h5")},
+		{"text", "NO_MODELS", `tf.saved_model.load("DIR")`},
+		{"text/saved_model.pbtxt", "NOT_A_FOLDER", `tf.saved_model.load("DIR")`},
+	} {
+		if _, err := Scan(filepath.Join(root, c.path)); reason(err) != c.reason || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s with %s", c.path, err, c.reason, c.want)
+		}
+	}
+	for _, c := range []struct{ path, reason, want string }{
+		{"models/a", "NO_VERSION", fmt.Sprintf(keras, "hdf5")},
+		{"models/b", "NO_SAVED_MODEL", fmt.Sprintf(keras, "keras")},
+	} {
+		if _, err := latest(filepath.Join(root, c.path)); reason(err) != c.reason || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s with %s", c.path, err, c.reason, c.want)
+		}
 	}
 }

@@ -78,11 +78,20 @@ func Scan(dir string) ([]Source, error) {
 			found = append(found, Source{Name: e.Name(), Dir: path})
 		}
 	}
-	if len(found) == 0 {
+	other := otherForm(dir)
+	switch {
+	case other != "" && !slices.ContainsFunc(found, holdsVersions): // its folders are parts of the model, or something else
+		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS", "%s holds no SavedModel: %s", dir, other)
+	case len(found) == 0:
 		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS",
 			"%s holds no model: expected %s, VERSION/%[2]s or NAME/VERSION/%[2]s in it", dir, savedModel)
 	}
 	return found, nil
+}
+
+func holdsVersions(s Source) bool {
+	found, err := versions(s.Dir)
+	return err == nil && len(found) > 0
 }
 
 // version is one version on disk.
@@ -137,12 +146,14 @@ func latest(dir string) (version, error) {
 		return version{}, err
 	}
 	if len(found) == 0 {
-		return version{}, explaind.Errorf(explaind.FailedPrecondition, "NO_VERSION",
+		e := explaind.Errorf(explaind.FailedPrecondition, "NO_VERSION",
 			"the model's folder holds neither %s nor a folder named by a version number, such as 1/%[1]s", savedModel)
+		return version{}, withOtherForm(e, dir)
 	}
 	last := found[len(found)-1]
 	if _, err := os.Stat(filepath.Join(last.dir, savedModel)); err != nil {
-		return last, explaind.Errorf(explaind.FailedPrecondition, "NO_SAVED_MODEL", "version %d has no %s in its folder", last.number, savedModel)
+		e := explaind.Errorf(explaind.FailedPrecondition, "NO_SAVED_MODEL", "version %d has no %s in its folder", last.number, savedModel)
+		return last, withOtherForm(e, last.dir)
 	}
 	return last, nil
 }
@@ -168,6 +179,8 @@ func checkFolder(dir string) error {
 		return explaind.Errorf(explaind.NotFound, "FOLDER_NOT_FOUND", "the model folder %s does not exist", dir)
 	case err != nil:
 		return unreadable(dir, err)
+	case !info.IsDir() && wayOut(filepath.Base(dir)) != "":
+		return explaind.Errorf(explaind.FailedPrecondition, "NOT_A_FOLDER", "%s is not the folder of a SavedModel: %s", dir, wayOut(filepath.Base(dir)))
 	case !info.IsDir():
 		return explaind.Errorf(explaind.FailedPrecondition, "NOT_A_FOLDER", "%s is a file; give the folder that holds %s", dir, savedModel)
 	}

@@ -2,7 +2,9 @@ package tfmodel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -70,7 +72,7 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 	if err == nil {
 		return path, &compiled{program: p}, cleanup, nil
 	}
-	o.log.Info("compiling", "dir", dir, "why", err.Error())
+	o.log.Info("compiling", "dir", dir, "why", whyCompiled(err))
 	if c, err = compile(ctx, dir, side); err != nil {
 		cleanup()
 		return "", nil, nil, err
@@ -82,6 +84,14 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 	}
 	c.graphs = nil
 	return path, c, cleanup, nil
+}
+
+// whyCompiled tells why there was nothing to load: most often, nobody has opened the model before.
+func whyCompiled(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "not in the cache"
+	}
+	return err.Error()
 }
 
 func sidecarKey(side sidecar) string {

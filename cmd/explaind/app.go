@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/repository"
 )
 
@@ -24,9 +26,12 @@ type runtimeFlags struct {
 	cache   string
 	threads uint
 	log     *slog.Logger
+
+	flags *pflag.FlagSet // tells whether --cache was given
 }
 
 func (r *runtimeFlags) register(f *pflag.FlagSet) {
+	r.flags = f
 	f.StringVar(&r.cache, "cache", defaultCache(), "`DIR` that keeps compiled models, so that they open faster the next time; \"\" for none")
 	f.UintVar(&r.threads, "threads", 0, "`NUMBER` of threads that compute one operation; 0 for one per core")
 }
@@ -40,13 +45,44 @@ func defaultCache() string {
 	return filepath.Join(dir, "explaind")
 }
 
+// settleCache goes on without a cache, and warns once, where the folder that nobody chose cannot be written, as for a user
+// whose home is read-only. A folder that was chosen is left to the model, which fails if it cannot be written.
+func (r *runtimeFlags) settleCache(warn func(text string)) {
+	if r.cache == "" || r.flags.Changed("cache") {
+		return
+	}
+	err := os.MkdirAll(r.cache, 0o777)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(r.cache, ".probe-*"); err == nil {
+			probe.Close()
+			os.Remove(probe.Name())
+		}
+	}
+	if err != nil {
+		warn(fmt.Sprintf(`the cache folder %s cannot be written, models are compiled anew each time; choose one with --cache DIR or none with --cache ""`, r.cache))
+		r.cache = ""
+	}
+}
+
+// warn tells what a person may want to know, without ending anything.
+func (a *app) warn(text string) { fmt.Fprintln(a.stderr, "warning:", printable(text)) }
+
+// warnOf tells what was noticed about a model when it was loaded.
+func (a *app) warnOf(m *pb.GetModelResponse) {
+	for _, text := range m.GetWarnings() {
+		a.warn(text)
+	}
+}
+
 // run executes one command line and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	return a.exit(ctx, root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	return a.exit(ctx, reworded(cmd, err))
 }
 
 func (a *app) root() *cobra.Command {
@@ -69,9 +105,7 @@ Exit status: 0 all good, 1 some images failed, 2 could not start.`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{cmd, err}
-	})
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(a.serveCommand(), a.predictCommand(), a.explainCommand(), a.compareCommand(),
 		a.layersCommand(), a.modelsCommand(), a.versionCommand())
 	return root

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
@@ -28,8 +27,8 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:   "compare IMAGE",
 		Short: "Draw methods side by side",
 		Long: `Draws one figure: the picture and the overlay of each method side by side, titled with the class and
-its probability, one row per layer and class. Without --method it draws CAM where the layer allows it,
-Grad-CAM and Grad-CAM++.
+its probability, one row per layer and class. Without --method it draws CAM if all of the layers allow
+it, Grad-CAM and Grad-CAM++.
 
 --article draws the three forms of the article, with its cubic spline; they need a layer that is a
 convolution. To understand an error, draw the class the model took and the right one: --class A --class B.`,
@@ -47,7 +46,7 @@ convolution. To understand an error, draw the class the model took and the right
 		},
 	}
 	f.register(cmd)
-	registerMethods(cmd, &f.methods, "see above")
+	registerMethods(cmd, &f.methods, "cam where all layers allow it, grad_cam, grad_cam_plus_plus")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "figure.png", "`FILE` of the figure, overwritten if it is there")
 	cmd.Flags().BoolVar(&f.article, "article", false, "the three methods as the article computes them, with its interpolation")
 	cmd.MarkFlagsMutuallyExclusive("article", "method")
@@ -65,12 +64,19 @@ func (a *app) compare(ctx context.Context, f compareFlags, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%s: %w", path, plain(err))
 	}
+	if isFolder(f.out) {
+		return fmt.Errorf("--out %s is a folder; give the name of the figure's file", f.out)
+	}
+	if err := makeFolder(filepath.Dir(f.out)); err != nil {
+		return err
+	}
 	ctx, c, err := a.connect(ctx, f.model)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	config, err := f.config(c.model.GetHead().GetClasses())
+	a.warnOf(c.model)
+	config, err := f.config(c.model)
 	if err != nil {
 		return err
 	}
@@ -80,7 +86,7 @@ func (a *app) compare(ctx context.Context, f compareFlags, path string) error {
 	config.Rendering.ComparisonPng = true
 	r := a.newReport(1, nil, f.json)
 	err = c.explainAll(ctx, config, []picture{{path: path}}, r, func(p picture, answer *pb.ExplainResponse) error {
-		line := newExplainLine(p, answer, config)
+		line := newExplainLine(p, answer, config, c.model)
 		line.Figure = f.out
 		if err := writeFile(f.out, answer.GetComparisonPng()); err != nil {
 			return err
@@ -107,21 +113,17 @@ func (f *compareFlags) chooseMethods(config *pb.ExplainConfig, m *pb.GetModelRes
 	return nil
 }
 
-// usualMethods are those of the article's figure, each in the form that all of the layers allow: CAM where the head
-// has class weights, else the article's, which needs a convolution.
+// usualMethods are those of the article's figure that all of the layers allow, in its order. The article's own forms are
+// drawn only for those who ask: they are other numbers under the same names.
 func usualMethods(layers []string, m *pb.GetModelResponse) ([]pb.Method, error) {
 	possible, err := methodsOn(layers, m)
 	if err != nil {
 		return nil, err
 	}
 	var chosen []pb.Method
-	for _, forms := range [][]pb.Method{
-		{pb.Method_METHOD_CAM, pb.Method_METHOD_ARTICLE_CAM},
-		{pb.Method_METHOD_GRAD_CAM},
-		{pb.Method_METHOD_GRAD_CAM_PLUS_PLUS},
-	} {
-		if i := slices.IndexFunc(forms, func(f pb.Method) bool { return slices.Contains(possible, f) }); i >= 0 {
-			chosen = append(chosen, forms[i])
+	for _, usual := range []pb.Method{pb.Method_METHOD_CAM, pb.Method_METHOD_GRAD_CAM, pb.Method_METHOD_GRAD_CAM_PLUS_PLUS} {
+		if slices.Contains(possible, usual) {
+			chosen = append(chosen, usual)
 		}
 	}
 	if len(chosen) == 0 {
@@ -132,10 +134,9 @@ func usualMethods(layers []string, m *pb.GetModelResponse) ([]pb.Method, error) 
 
 // methodsOn are the methods that can explain all of the layers. The layers' names are understood as the server does.
 func methodsOn(layers []string, m *pb.GetModelResponse) ([]pb.Method, error) {
-	spec := &explaind.Spec{DefaultLayer: m.GetDefaultLayer()}
+	spec := specOf(m)
 	byName := map[string][]pb.Method{}
 	for _, l := range m.GetLayers() {
-		spec.Layers = append(spec.Layers, explaind.Layer{Name: l.GetName(), Aliases: l.GetAliases()})
 		byName[l.GetName()] = l.GetMethods()
 	}
 	if len(layers) == 0 {

@@ -8,15 +8,19 @@ import (
 	"math"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/repository"
 )
@@ -45,13 +49,13 @@ type modelFlags struct {
 
 func (f *modelFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.model, "model", "m", "", "`DIR` of a SavedModel, or NAME=DIR; with --server the model's NAME, which may be left out if there is only one")
-	f.registerServer(flags)
+	f.registerServer(flags, "ask the server at `HOST:PORT`; without it the model runs in this process")
 	f.runtime.register(flags)
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log what the model does in this process")
 }
 
-func (f *modelFlags) registerServer(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.server, "server", "s", "", "ask the server at `HOST:PORT`; without it the model runs in this process")
+func (f *modelFlags) registerServer(flags *pflag.FlagSet, usage string) {
+	flags.StringVarP(&f.server, "server", "s", "", usage)
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 for never")
 }
 
@@ -72,7 +76,7 @@ func (a *app) connect(ctx context.Context, f modelFlags) (context.Context, *clie
 		return nil, nil, err
 	}
 	c := &client{ExplainServiceClient: pb.NewExplainServiceClient(connection), close: func() { hangUp(); cancel() }}
-	if c.model, err = c.GetModel(ctx, &pb.GetModelRequest{Model: name}); err != nil {
+	if c.model, err = a.getModel(ctx, c, name); err != nil {
 		c.close()
 		return nil, nil, err
 	}
@@ -89,7 +93,7 @@ func (f *modelFlags) withTimeout(ctx context.Context) (context.Context, context.
 // reach opens the connection, and tells the model's name at its other end.
 func (a *app) reach(ctx context.Context, f modelFlags) (name string, connection *grpc.ClientConn, hangUp func(), err error) {
 	if f.server != "" {
-		connection, err := dial(f.server)
+		connection, err := f.dialServer()
 		if err != nil {
 			return "", nil, nil, err
 		}
@@ -111,16 +115,64 @@ func dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) 
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 	)...)
 	if err != nil {
-		return nil, fmt.Errorf("--server %s is not an address; give HOST:PORT: %w", address, err)
+		return nil, badServer(address)
 	}
 	return connection, nil
+}
+
+// dialServer is dial to the server of --server. gRPC would take other forms of address, and wait long for nobody.
+func (f *modelFlags) dialServer() (*grpc.ClientConn, error) {
+	_, port, err := net.SplitHostPort(f.server)
+	if err != nil {
+		return nil, badServer(f.server)
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+		return nil, badServer(f.server)
+	}
+	return dial(f.server)
+}
+
+func badServer(address string) error {
+	return fmt.Errorf("--server wants HOST:PORT of gRPC, such as 127.0.0.1:8500, got %q", address)
+}
+
+// getModel asks for the model, again and again while a server loads it, as long as ctx allows.
+func (a *app) getModel(ctx context.Context, c pb.ExplainServiceClient, name string) (*pb.GetModelResponse, error) {
+	for told := false; ; told = true {
+		m, err := c.GetModel(ctx, &pb.GetModelRequest{Model: name})
+		if err == nil {
+			return m, nil
+		}
+		why := failureOf(err)
+		if why.Reason != "MODEL_LOADING" {
+			return nil, err
+		}
+		if !told {
+			fmt.Fprintln(a.stderr, "the server is still loading the model; waiting for it …")
+		}
+		select {
+		case <-time.After(retryDelay(err)):
+		case <-ctx.Done():
+			return nil, explaind.Errorf(explaind.Unavailable, why.Reason, "the model was still loading when the time of --timeout had passed; allow more")
+		}
+	}
+}
+
+// retryDelay is when the server wants to be asked again.
+func retryDelay(err error) time.Duration {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok && info.GetRetryDelay().AsDuration() > 0 {
+			return info.GetRetryDelay().AsDuration()
+		}
+	}
+	return time.Second
 }
 
 // modelSource finds the one model that --model means when there is no server.
 func modelSource(model string) (repository.Source, error) {
 	none := repository.Source{}
 	if model == "" {
-		return none, errors.New("--model is missing; give the folder of a SavedModel, or --server ADDR to ask a server")
+		return none, errors.New("--model is missing; give the folder of a SavedModel, or --server HOST:PORT to ask a server")
 	}
 	if _, err := os.Stat(model); err != nil && strings.Contains(model, "=") {
 		source, err := repository.ParseSource(model)
@@ -129,7 +181,7 @@ func modelSource(model string) (repository.Source, error) {
 	sources, err := repository.Scan(model)
 	switch reason := failureOf(err).Reason; {
 	case reason == "FOLDER_NOT_FOUND":
-		return none, fmt.Errorf("--model: there is no folder %s; give the folder of a SavedModel, or add --server ADDR to ask a server for a model of that name", model)
+		return none, fmt.Errorf("--model: there is no folder %s; give the folder of a SavedModel, or add --server HOST:PORT to ask a server for a model of that name", model)
 	case reason == "BAD_MODEL_NAME":
 		return none, fmt.Errorf("--model: %w, or give the model a name of its own by --model NAME=%s", err, model)
 	case err != nil:
@@ -165,6 +217,7 @@ func (a *app) startHere(ctx context.Context, f modelFlags, source repository.Sou
 	if f.verbose {
 		f.runtime.log = slog.New(slog.NewTextHandler(a.stderr, nil))
 	}
+	f.runtime.settleCache(a.warn)
 	s, err := newServer(config{sources: []repository.Source{source}, open: a.open(f.runtime), grace: hangUpTimeout, log: f.runtime.log})
 	if err != nil {
 		return nil, nil, err

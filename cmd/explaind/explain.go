@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,17 +21,18 @@ type explainLine struct {
 }
 
 type explanationJSON struct {
-	Method  string    `json:"method"`
-	Layer   string    `json:"layer"`
-	Target  scoreJSON `json:"target"`
-	Versus  *int32    `json:"versus_class_index,omitempty"`
-	Height  int32     `json:"height"`
-	Width   int32     `json:"width"`
-	RawMin  number    `json:"raw_min"`
-	RawMax  number    `json:"raw_max"`
-	Flags   []string  `json:"flags"`
-	Overlay string    `json:"overlay,omitempty"`
-	Values  string    `json:"values,omitempty"`
+	Method      string    `json:"method"`
+	Layer       string    `json:"layer"`
+	Target      scoreJSON `json:"target"`
+	Versus      *int32    `json:"versus_class_index,omitempty"`
+	VersusLabel string    `json:"versus_label,omitempty"`
+	Height      int32     `json:"height"`
+	Width       int32     `json:"width"`
+	RawMin      number    `json:"raw_min"`
+	RawMax      number    `json:"raw_max"`
+	Flags       []string  `json:"flags"`
+	Overlay     string    `json:"overlay,omitempty"`
+	Values      string    `json:"values,omitempty"`
 }
 
 // explainCommandFlags are the flags of "explaind explain".
@@ -57,7 +57,7 @@ each map before it was normalised, its flags and its files; images that failed h
 		Example: `  explaind explain cat.jpg --model models/resnet50
   explaind explain photos/ --model models/vgg16 --method grad_cam,grad_cam_plus_plus --layer block5_conv3 --top-k 3 --out maps
   explaind explain kite.jpg --model models/resnet50 --class parachute --class kite --figure
-  explaind explain cat.jpg --model models/resnet50 --class 282 --versus 281 --values --json`,
+  explaind explain cat.jpg --model models/resnet50 --class 282 --versus "tabby cat" --values --json`,
 		Args: someImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.explain(cmd.Context(), f, args)
@@ -87,23 +87,24 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 	if len(pictures) == 0 {
 		return errNoImages
 	}
+	if f.out != "" {
+		if err := makeFolder(f.out); err != nil {
+			return err
+		}
+	}
 	ctx, c, err := a.connect(ctx, f.model)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	config, err := f.config(c.model.GetHead().GetClasses())
+	a.warnOf(c.model)
+	config, err := f.config(c.model)
 	if err != nil {
 		return err
 	}
 	config.Rendering.OverlayPng, config.Rendering.ComparisonPng, config.Rendering.Values = f.out != "", f.figure, f.values
-	if f.out != "" {
-		if err := os.MkdirAll(f.out, 0o777); err != nil {
-			return fmt.Errorf("--out %s cannot be made: %w", f.out, plain(err))
-		}
-	}
 	err = c.explainAll(ctx, config, pictures, r, func(p picture, answer *pb.ExplainResponse) error {
-		line := newExplainLine(p, answer, config)
+		line := newExplainLine(p, answer, config, c.model)
 		if f.out != "" {
 			if err := (files{f.out, p.stem}).write(answer, line); err != nil {
 				return err
@@ -118,7 +119,7 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 }
 
 // newExplainLine is the answer without its files.
-func newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainConfig) *explainLine {
+func newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainConfig, m *pb.GetModelResponse) *explainLine {
 	line := &explainLine{Image: p.path, Model: jsonModel(answer.GetModel()), Predictions: jsonScores(answer.GetPredictions()),
 		Explanations: []explanationJSON{}, Timing: jsonTiming(answer.GetTiming())}
 	for _, x := range answer.GetExplanations() {
@@ -127,6 +128,9 @@ func newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainCon
 			Versus: config.GetTargets()[0].VersusClassIndex, // the same for all
 			Height: x.GetHeatmap().GetHeight(), Width: x.GetHeatmap().GetWidth(),
 			RawMin: number(x.GetHeatmap().GetRawMin()), RawMax: number(x.GetHeatmap().GetRawMax()), Flags: []string{},
+		}
+		if labels := m.GetLabels(); e.Versus != nil && int(*e.Versus) < len(labels) {
+			e.VersusLabel = labels[*e.Versus]
 		}
 		for _, flag := range x.GetFlags() {
 			e.Flags = append(e.Flags, lower("FLAG_", flag))
@@ -149,7 +153,7 @@ func (r *report) printExplained(line *explainLine) error {
 	for _, e := range line.Explanations {
 		class := e.Target.title()
 		if e.Versus != nil {
-			class += fmt.Sprintf(" versus class %d", *e.Versus)
+			class += " versus " + className(*e.Versus, e.VersusLabel)
 		}
 		rows = append(rows, []string{" ", e.Method, printable(e.Layer), class, strings.Join(e.Flags, ","), printable(e.Overlay)})
 	}

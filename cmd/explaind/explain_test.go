@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/explaind/explaind"
+	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
 // halfRed is a picture whose left half is red: channel 0 of the fake model's feature map [8, 8] is 1 on the left and 0
@@ -137,7 +140,7 @@ func TestExplainWithoutFiles(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	r := newRig(t, "colours")
-	file, out := halfRed(t, t.TempDir()), filepath.Join(t.TempDir(), "figure.png")
+	file, out := halfRed(t, t.TempDir()), filepath.Join(t.TempDir(), "new", "figure.png")
 	o := r.run("compare", file, "--model", r.model("colours"), "--out", out).want(t, statusGood)
 	for _, method := range []string{"cam", "grad_cam", "grad_cam_plus_plus"} {
 		if !strings.Contains(o.stdout, " "+method+" ") {
@@ -157,6 +160,70 @@ func TestCompare(t *testing.T) {
 	}
 	corrupt := write(t, filepath.Join(t.TempDir(), "corrupt.png"), "corrupt")
 	r.run("compare", corrupt, "--model", r.model("colours"), "--out", out).want(t, statusSomeFailed, corrupt+": ", "the image failed")
+}
+
+// The class that another is held against is named as the figures name it.
+func TestVersusByLabel(t *testing.T) {
+	r := newRig(t, "colours")
+	out := t.TempDir()
+	args := []string{"explain", halfRed(t, t.TempDir()), "--model", r.model("colours"), "--out", out, "--class", "red", "--versus"}
+	for _, versus := range []string{"Green", "1"} {
+		o := r.run(append(args, versus)...).want(t, statusGood)
+		if !strings.Contains(o.stdout, "red 0.910 versus green") || !strings.Contains(o.stdout, "half.block_features.grad_cam.0_red_vs_1_green.png") {
+			t.Errorf("--versus %s: got\n%s", versus, o.stdout)
+		}
+		line := lines[explainLine](t, r.run(append(args, versus, "--json")...).want(t, statusGood))[0]
+		if e := line.Explanations[0]; *e.Versus != 1 || e.VersusLabel != "green" || math.Abs(float64(e.RawMax)-(8-8/math.E)/64) > 1e-6 {
+			t.Errorf("--versus %s: got %+v", versus, e)
+		}
+	}
+	r.alter = func(s *explaind.Spec) { s.Labels = []string{"red", "crane", "Crane"} }
+	r.run(append(args, "crane")...).want(t, statusNotStarted, "--versus: ", "classes [1 2]", "give the class index")
+	r.alter = func(s *explaind.Spec) { s.Labels = nil }
+	args[len(args)-2] = "0"
+	if o := r.run(append(args, "2")...).want(t, statusGood); !strings.Contains(o.stdout, "versus class 2") {
+		t.Errorf("got\n%s", o.stdout)
+	}
+}
+
+// What is named twice, in whatever words, is explained once.
+func TestRepeatedNames(t *testing.T) {
+	r := newRig(t, "colours")
+	line := lines[explainLine](t, r.run("explain", halfRed(t, t.TempDir()), "--model", r.model("colours"), "--out", "", "--json",
+		"--layer", "features,block/features", "--method", "cam,grad_cam,CAM", "--class", "0", "--class", "RED", "--class", "blue").want(t, statusGood))[0]
+	var got []string
+	for _, e := range line.Explanations {
+		got = append(got, e.Method+" "+e.Target.Label)
+	}
+	if want := []string{"cam red", "grad_cam red", "cam blue", "grad_cam blue"}; !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The article's forms are drawn only for those who ask for them.
+func TestUsualMethods(t *testing.T) {
+	cam, grad, plus, article := pb.Method_METHOD_CAM, pb.Method_METHOD_GRAD_CAM, pb.Method_METHOD_GRAD_CAM_PLUS_PLUS, pb.Method_METHOD_ARTICLE_CAM
+	m := &pb.GetModelResponse{DefaultLayer: "last", Layers: []*pb.Layer{
+		{Name: "conv", Methods: []pb.Method{grad, plus, article}},
+		{Name: "last", Methods: []pb.Method{article, plus, cam, grad}},
+		{Name: "frozen", Methods: []pb.Method{cam}},
+	}}
+	for _, c := range []struct {
+		layers []string
+		want   []pb.Method
+	}{
+		{nil, []pb.Method{cam, grad, plus}},
+		{[]string{"conv"}, []pb.Method{grad, plus}},
+		{[]string{"last", "conv"}, []pb.Method{grad, plus}},
+		{[]string{"frozen", "last"}, []pb.Method{cam}},
+	} {
+		if got, err := usualMethods(c.layers, m); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%v: got %v %v, want %v", c.layers, got, err, c.want)
+		}
+	}
+	if got, err := usualMethods([]string{"frozen", "conv"}, m); err == nil {
+		t.Errorf("no method fits both layers, got %v", got)
+	}
 }
 
 // readNPY reads version 1.0 by its specification: magic, version, little-endian length of the header, the header.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
@@ -19,7 +20,7 @@ type explainFlags struct {
 	classes []string
 	topK    int32
 	ranks   []int
-	versus  int32
+	versus  string
 	alpha   float32
 	json    bool
 
@@ -34,7 +35,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.classes, "class", "c", nil, "`CLASS` to explain, by index or label; may be repeated (default: the most probable one)")
 	flags.Int32VarP(&f.topK, "top-k", "k", 0, "explain this `NUMBER` of the most probable classes")
 	flags.IntSliceVar(&f.ranks, "rank", nil, "explain the class of this `RANK`: 1 the most probable, 2 the runner-up, …; separated by commas")
-	flags.Int32Var(&f.versus, "versus", 0, "explain why the class rather than the one of this `INDEX`")
+	flags.StringVar(&f.versus, "versus", "", "explain why the class rather than this `CLASS`, by index or label")
 	f.score = word{prefix: "SCORE_", values: pb.Score_value}
 	f.score.register(cmd, "score", "number whose change the gradients measure (default: logit)")
 	f.resolution = word{prefix: "RESOLUTION_", values: pb.Resolution_value}
@@ -50,17 +51,18 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 }
 
 // config is the request. A --top-k beyond the model's classes means all of them.
-func (f *explainFlags) config(classes int32) (*pb.ExplainConfig, error) {
+func (f *explainFlags) config(m *pb.GetModelResponse) (*pb.ExplainConfig, error) {
 	methods, err := parseMethods(f.methods)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := f.targets(classes)
+	spec := specOf(m)
+	targets, err := f.targets(m.GetHead().GetClasses(), spec)
 	if err != nil {
 		return nil, err
 	}
 	return &pb.ExplainConfig{
-		Methods: methods, Layers: f.layers, Targets: targets, Score: pb.Score(f.score.number),
+		Methods: once(methods, itself[pb.Method]), Layers: once(f.layers, layerKey(spec)), Targets: targets, Score: pb.Score(f.score.number),
 		TopK: max(f.topK, 5),
 		Rendering: &pb.Rendering{
 			Resolution: pb.Resolution(f.resolution.number), Interpolation: pb.Interpolation(f.interpolation.number),
@@ -70,12 +72,12 @@ func (f *explainFlags) config(classes int32) (*pb.ExplainConfig, error) {
 }
 
 // targets are the ranks, then the classes; without either, the most probable class.
-func (f *explainFlags) targets(classes int32) ([]*pb.Target, error) {
+func (f *explainFlags) targets(classes int32, spec *explaind.Spec) ([]*pb.Target, error) {
 	if f.topK < 0 {
 		return nil, errors.New("--top-k must be at least 1")
 	}
 	var targets []*pb.Target
-	for _, rank := range f.ranks {
+	for _, rank := range once(f.ranks, itself[int]) {
 		if rank < 1 || rank > int(classes) {
 			return nil, fmt.Errorf("--rank: %d is asked for; the model has %d classes, and 1 is the most probable one", rank, classes)
 		}
@@ -84,15 +86,19 @@ func (f *explainFlags) targets(classes int32) ([]*pb.Target, error) {
 	for rank := range min(f.topK, classes) {
 		targets = append(targets, &pb.Target{Kind: &pb.Target_Rank{Rank: rank + 1}})
 	}
-	for _, class := range f.classes {
+	for _, class := range once(f.classes, classKey(spec)) {
 		targets = append(targets, classTarget(class))
 	}
 	if len(targets) == 0 {
 		targets = append(targets, &pb.Target{Kind: &pb.Target_Rank{Rank: 1}})
 	}
 	if f.versusGiven {
+		versus, err := classIndex(f.versus, spec)
+		if err != nil {
+			return nil, fmt.Errorf("--versus: %w", err)
+		}
 		for _, t := range targets {
-			t.VersusClassIndex = proto.Int32(f.versus)
+			t.VersusClassIndex = proto.Int32(versus)
 		}
 	}
 	return targets, nil

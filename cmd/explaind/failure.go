@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,29 +32,21 @@ func (f failedImages) Error() string {
 	return fmt.Sprintf("%d of %d images failed", f.failed, f.total)
 }
 
-// usageError is a command line that is not understood.
-type usageError struct {
-	command *cobra.Command
-	err     error
-}
-
-func (u usageError) Error() string {
-	return fmt.Sprintf("%s; see '%s --help'", u.err, u.command.CommandPath())
-}
-
-func (u usageError) Unwrap() error { return u.err }
-
 // exit prints why a command failed and returns the status to exit with.
 func (a *app) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return statusGood
 	}
 	text := describe(err)
+	some, ran := errors.AsType[failedImages](err)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		text = "interrupted"
+		if ran {
+			text = fmt.Sprintf("interrupted: %d of %d images have no answer", some.failed, some.total)
+		}
 	}
 	fmt.Fprintln(a.stderr, "explaind:", text)
-	if errors.As(err, &failedImages{}) {
+	if ran {
 		return statusSomeFailed
 	}
 	return statusNotStarted
@@ -71,6 +62,9 @@ type failure struct {
 // describe is an error as one line for a person.
 func describe(err error) string {
 	f := failureOf(err)
+	if f.Code == codeName(codes.Canceled) {
+		return "interrupted"
+	}
 	if f.Reason == "" {
 		return printable(f.Message)
 	}
@@ -80,7 +74,11 @@ func describe(err error) string {
 // failureOf takes an error of this process, or one that came as a gRPC status, apart.
 func failureOf(err error) failure {
 	if own, ok := errors.AsType[*explaind.Error](err); ok {
-		return failure{Code: codeName(grpcserver.Status(own).Code()), Reason: own.Reason, Message: inFlags(err.Error())}
+		message := inFlags(err.Error())
+		if own.Reason == "CACHE_UNWRITABLE" { // of this process: only its own flags help
+			message += `; choose a folder with --cache DIR, or none with --cache ""`
+		}
+		return failure{Code: codeName(grpcserver.Status(own).Code()), Reason: own.Reason, Message: message}
 	}
 	s, ok := status.FromError(err)
 	if !ok {

@@ -44,6 +44,9 @@ func TestDescribe(t *testing.T) {
 	}{
 		{errors.New("plain"), "plain"},
 		{fmt.Errorf("--model: %w", explaind.Errorf(explaind.NotFound, "GONE", "gone")), "--model: gone (GONE)"},
+		{explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE", "read-only"),
+			`read-only; choose a folder with --cache DIR, or none with --cache "" (CACHE_UNWRITABLE)`},
+		{explaind.Errorf(explaind.Canceled, "CANCELED", "the caller went away"), "interrupted"},
 		{status.Error(codes.Unavailable, "connection refused"), "the server cannot be reached: connection refused; check --server"},
 		{status.Error(codes.Unimplemented, "unknown service"), "does --server name the gRPC address"},
 		{status.Error(codes.DeadlineExceeded, "x"), "--timeout"},

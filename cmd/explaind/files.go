@@ -40,16 +40,22 @@ func (f files) write(answer *pb.ExplainResponse, line *explainLine) error {
 	return nil
 }
 
-// base is FOLDER/IMAGE.LAYER.METHOD.CLASS, the class as 282_tiger_cat or, against another, 282_tiger_cat_vs_281.
+// base is FOLDER/IMAGE.LAYER.METHOD.CLASS, the class as 282_tiger_cat or, against another,
+// 282_tiger_cat_vs_281_tabby.
 func (f files) base(e *explanationJSON) string {
-	class := strconv.Itoa(int(e.Target.ClassIndex))
-	if label := fileWord(e.Target.Label); label != "" {
-		class += "_" + label
-	}
+	class := classWord(e.Target.ClassIndex, e.Target.Label)
 	if e.Versus != nil {
-		class += fmt.Sprintf("_vs_%d", *e.Versus)
+		class += "_vs_" + classWord(*e.Versus, e.VersusLabel)
 	}
 	return filepath.Join(f.folder, strings.Join([]string{f.stem, fileWord(e.Layer), e.Method, class}, "."))
+}
+
+func classWord(index int32, label string) string {
+	word := strconv.Itoa(int(index))
+	if label := fileWord(label); label != "" {
+		word += "_" + label
+	}
+	return word
 }
 
 // fileWord keeps letters, digits, '-' and '_' of a name and makes the rest '_': labels and layers come from models, and
@@ -61,6 +67,14 @@ func fileWord(name string) string {
 		}
 		return '_'
 	}, name)
+}
+
+// makeFolder makes the folder of --out, before any work is done for what could not be kept.
+func makeFolder(path string) error {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return fmt.Errorf("--out: the folder %s cannot be made: %w", path, plain(err))
+	}
+	return nil
 }
 
 func writeFile(path string, data []byte) error {

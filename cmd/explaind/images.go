@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/explaind/explaind"
 )
 
 // picture is one image file of the command line.
@@ -136,6 +138,8 @@ func (p picture) read() ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, plain(err)
+	case len(data) == 0: // to the server this would be no image at all
+		return nil, explaind.Errorf(explaind.InvalidArgument, "IMAGE_DECODE_FAILED", "the file is empty")
 	case len(data) > maxImageBytes:
 		return nil, fmt.Errorf("the file is larger than the %d MiB that are sent; make it smaller", maxImageBytes>>20)
 	}

@@ -35,7 +35,7 @@ each, its shape height×width×channels ("?" depends on the picture) and the met
 The default layer is marked by *.`,
 		Example: `  explaind layers --model models/resnet50
   explaind layers --server 127.0.0.1:8500 --model resnet50 --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments("--model"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.layers(cmd.Context(), f, asJSON)
 		},

@@ -26,16 +26,16 @@ func (a *app) modelsCommand() *cobra.Command {
 	var f modelFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "models --server ADDR",
+		Use:     "models --server HOST:PORT",
 		Short:   "List the models of a server",
 		Long:    `Lists the models of a server with their versions and states, and why a model failed to load.`,
 		Example: `  explaind models --server 127.0.0.1:8500`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments("--server"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.models(cmd.Context(), f, asJSON)
 		},
 	}
-	f.registerServer(cmd.Flags())
+	f.registerServer(cmd.Flags(), "ask the server at `HOST:PORT` (required)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per version of a model")
 	return cmd
 }
@@ -46,7 +46,7 @@ func (a *app) models(ctx context.Context, f modelFlags, asJSON bool) error {
 	}
 	ctx, cancel := f.withTimeout(ctx)
 	defer cancel()
-	connection, err := dial(f.server)
+	connection, err := f.dialServer()
 	if err != nil {
 		return err
 	}

@@ -118,9 +118,13 @@ func size(n int32) string {
 
 // title is "tiger cat 0.408".
 func (s scoreJSON) title() string {
-	label := printable(s.Label)
+	return fmt.Sprintf("%s %.3f", className(s.ClassIndex, s.Label), float32(s.Probability))
+}
+
+// className is "tiger cat", or "class 282" without a label, as figures have it.
+func className(index int32, label string) string {
 	if label == "" {
-		label = fmt.Sprintf("class %d", s.ClassIndex)
+		return fmt.Sprintf("class %d", index)
 	}
-	return fmt.Sprintf("%s %.3f", label, float32(s.Probability))
+	return printable(label)
 }

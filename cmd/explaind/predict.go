@@ -47,14 +47,6 @@ have an "error".`,
 	return cmd
 }
 
-// someImages wants at least one argument.
-func someImages(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usageError{cmd, errors.New("no image is given; name files, folders or patterns")}
-	}
-	return nil
-}
-
 // errNoImages is for command lines whose arguments name no image at all.
 var errNoImages = errors.New("there is no image to work on")
 
@@ -72,6 +64,7 @@ func (a *app) predict(ctx context.Context, f predictFlags, args []string) error 
 		return err
 	}
 	defer c.close()
+	a.warnOf(c.model)
 	err = c.predictAll(ctx, f.topK, pictures, r, func(p picture, answer *pb.PredictResponse) error {
 		if f.json {
 			return r.printJSON(predictLine{p.path, jsonModel(answer.GetModel()), jsonScores(answer.GetPredictions()), jsonTiming(answer.GetTiming())})

@@ -70,7 +70,8 @@ func TestPredictGoesOnAfterFailures(t *testing.T) {
 	gone := filepath.Join(dir, "gone.png")
 
 	o := r.run("predict", gone, dir, "--model", r.model("colours"), "--json").
-		want(t, statusSomeFailed, bad+": ", empty+": ", gone+": there is no such file", "explaind: 3 of 6 images failed")
+		want(t, statusSomeFailed, bad+": ", empty+": ", gone+": there is no such file", "explaind: 3 of 6 images failed",
+			empty+": the file is empty (IMAGE_DECODE_FAILED)\n")
 	type either struct {
 		predictLine
 		Error *failure `json:"error"`
@@ -146,8 +147,16 @@ func TestCannotStart(t *testing.T) {
 		{"broken model", []string{"predict", picture, "--model", r.model("broken")}, []string{"the variables are missing (BAD_SAVED_MODEL)"}},
 		{"unknown flag", []string{"predict", picture, "--modle", model}, []string{"unknown flag: --modle", "explaind predict --help"}},
 		{"top-k", []string{"predict", picture, "--model", model, "--top-k", "0"}, []string{"--top-k must be at least 1"}},
-		{"threads", []string{"predict", picture, "--model", model, "--threads", "-1"}, []string{"--threads"}},
-		{"unknown command", []string{"perdict", picture}, []string{`unknown command "perdict"`, "predict"}},
+		{"threads", []string{"predict", picture, "--model", model, "--threads", "-1"}, []string{`--threads "-1" is not a whole number from 0 on`}},
+		{"unknown command", []string{"perdict", picture}, []string{`unknown command "perdict"; did you mean predict? See 'explaind --help'` + "\n"}},
+		{"number", []string{"predict", picture, "--model", model, "--top-k", "three"}, []string{`explaind: --top-k "three" is not a number; see`}},
+		{"fraction", []string{"predict", picture, "--model", model, "--top-k", "2.5"}, []string{`--top-k "2.5" is not a whole number;`}},
+		{"huge number", []string{"predict", picture, "--model", model, "--top-k", "9999999999"}, []string{`--top-k "9999999999" is out of range;`}},
+		{"ranks", []string{"explain", picture, "--model", model, "--rank", "1,x"}, []string{`--rank "1,x" is not a list of numbers`}},
+		{"time", []string{"predict", picture, "--model", model, "--timeout", "5"}, []string{`--timeout "5" is not a time such as 30s`}},
+		{"server as URL", []string{"predict", picture, "--server", "http://127.0.0.1:8500"}, []string{`--server wants HOST:PORT of gRPC, such as 127.0.0.1:8500, got "http://127.0.0.1:8500"`}},
+		{"server without port", []string{"models", "--server", "localhost"}, []string{"--server wants HOST:PORT"}},
+		{"server with a path", []string{"layers", "--server", "http://localhost"}, []string{"--server wants HOST:PORT"}},
 		{"nobody listens", []string{"predict", picture, "--server", "127.0.0.1:1"}, []string{"cannot be reached", "--server"}},
 		{"method", []string{"explain", picture, "--model", model, "--method", "guess_cam"}, []string{"--method: ", `"guess_cam" is not known`, "grad_cam"}},
 		{"layer", []string{"explain", picture, "--model", model, "--layer", "featurse"}, []string{"--layer: ", "nearest: ", "block/features"}},
@@ -156,13 +165,17 @@ func TestCannotStart(t *testing.T) {
 		{"class", []string{"explain", picture, "--model", model, "--class", "3"}, []string{"--class: class 3", "classes 0 to 2"}},
 		{"negative class", []string{"explain", picture, "--model", model, "--class", "-1"}, []string{"--class: class -1"}},
 		{"versus", []string{"explain", picture, "--model", model, "--versus", "9"}, []string{"--versus: class 9"}},
+		{"versus label", []string{"explain", picture, "--model", model, "--versus", "gren"}, []string{"--versus: ", "nearest: green"}},
+		{"versus itself", []string{"explain", picture, "--model", model, "--class", "red", "--versus", "RED"}, []string{"--versus: class 0 cannot be explained against itself"}},
 		{"rank", []string{"explain", picture, "--model", model, "--rank", "4"}, []string{"--rank: 4"}},
-		{"rank and top-k", []string{"explain", picture, "--model", model, "--rank", "1", "--top-k", "2"}, []string{"rank", "top-k"}},
+		{"rank and top-k", []string{"explain", picture, "--model", model, "--rank", "1", "--top-k", "2"}, []string{"--top-k and --rank exclude each other"}},
 		{"explain top-k", []string{"explain", picture, "--model", model, "--top-k", "-1"}, []string{"--top-k must be at least 1"}},
 		{"alpha", []string{"explain", picture, "--model", model, "--alpha", "1.5"}, []string{"--alpha: "}},
-		{"colormap", []string{"explain", picture, "--model", model, "--colormap", "rainbow"}, []string{"choose among jet, viridis, turbo, magma"}},
+		{"colormap", []string{"explain", picture, "--model", model, "--colormap", "rainbow"}, []string{`--colormap "rainbow" is not known; choose among jet, viridis, turbo, magma`}},
 		{"values without folder", []string{"explain", picture, "--model", model, "--values", "--out", ""}, []string{"--out"}},
-		{"folder is a file", []string{"explain", picture, "--model", model, "--out", picture}, []string{"--out " + picture}},
+		{"folder is a file", []string{"explain", picture, "--model", model, "--out", picture}, []string{"--out: the folder " + picture + " cannot be made: not a directory"}},
+		{"file in the way of a figure", []string{"compare", picture, "--model", "gone", "--out", filepath.Join(picture, "f.png")}, []string{"--out: the folder " + picture, "not a directory"}},
+
 		{"two images", []string{"compare", picture, picture, "--model", model}, []string{"compare takes one image, got 2"}},
 		{"compare a folder", []string{"compare", t.TempDir(), "--model", model}, []string{"is a folder"}},
 		{"compare nothing", []string{"compare", "gone.png", "--model", model}, []string{"gone.png: no such file"}},
@@ -170,8 +183,9 @@ func TestCannotStart(t *testing.T) {
 		{"compare layer", []string{"compare", picture, "--model", model, "--layer", "nowhere"}, []string{"--layer: ", "LAYER_NOT_FOUND"}},
 		{"compare frozen", []string{"compare", picture, "--model", model, "--layer", "frozen"}, []string{"no method can explain", "explaind layers"}},
 		{"article", []string{"compare", picture, "--model", model, "--article"}, []string{"article_cam cannot explain", "methods that work on this layer"}},
-		{"article and method", []string{"compare", picture, "--model", model, "--article", "--method", "cam"}, []string{"article", "method"}},
+		{"article and method", []string{"compare", picture, "--model", model, "--article", "--method", "cam"}, []string{"--article and --method exclude each other; see 'explaind compare --help'"}},
 		{"models", []string{"models"}, []string{"--server is missing"}},
+		{"models of a folder", []string{"models", "x"}, []string{"models takes no arguments; did you mean --server x?"}},
 		{"layers", []string{"layers", "--model", "gone"}, []string{"there is no folder gone"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -231,6 +245,52 @@ func TestInterrupt(t *testing.T) {
 	a := &app{open: r.open, stdout: &stdout, stderr: &stderr}
 	args := []string{"predict", dir, "--model", r.model("colours")}
 	status := a.run(ctx, args)
-	outcome{status, stdout.String(), stderr.String()}.want(t, statusSomeFailed, second+": interrupted", "explaind: interrupted")
-	r.runContext(ctx, args...).want(t, statusNotStarted, "explaind: interrupted")
+	outcome{status, stdout.String(), stderr.String()}.want(t, statusSomeFailed, second+": interrupted\n", "explaind: interrupted: 1 of 2 images have no answer\n")
+	r.runContext(ctx, args...).want(t, statusNotStarted, "explaind: interrupted\n")
+}
+
+// What was noticed about a model stands on standard error, once, and leaves the answers alone.
+func TestWarnings(t *testing.T) {
+	r := newRig(t, "colours")
+	r.alter = func(s *explaind.Spec) { s.Warnings = []string{"the preprocessing is guessed"} }
+	picture, out := paint(t, filepath.Join(t.TempDir(), "a.png"), red, red), t.TempDir()
+	for _, args := range [][]string{
+		{"predict", picture, "--json"},
+		{"explain", picture, "--out", out},
+		{"compare", picture, "--out", filepath.Join(out, "figure.png"), "--json"},
+	} {
+		o := r.run(append(args, "--model", r.model("colours"))...).want(t, statusGood, "warning: ")
+		if o.stderr != "warning: the preprocessing is guessed\n" || strings.Contains(o.stdout, "guessed") {
+			t.Errorf("%v: got\n%s%s", args, o.stderr, o.stdout)
+		}
+	}
+}
+
+// The cache folder that nobody chose may be missing; the one that was chosen may not.
+func TestCacheCannotBeWritten(t *testing.T) {
+	r := newRig(t, "colours")
+	home := write(t, filepath.Join(t.TempDir(), "home"), "a file")
+	t.Setenv("XDG_CACHE_HOME", home)
+	picture, folder := paint(t, filepath.Join(t.TempDir(), "a.png"), red, red), filepath.Join(home, "explaind")
+	o := r.run("predict", picture, "--model", r.model("colours")).
+		want(t, statusGood, "warning: the cache folder "+folder+" cannot be written", `choose one with --cache DIR or none with --cache ""`)
+	if strings.Count(o.stderr, "\n") != 1 || r.runtime.cache != "" {
+		t.Errorf("it went on with the cache %q and told\n%s", r.runtime.cache, o.stderr)
+	}
+	r.run("predict", picture, "--model", r.model("colours"), "--cache", "").want(t, statusGood)
+	r.run("predict", picture, "--model", r.model("colours"), "--cache", folder).want(t, statusGood) // it is the model that writes
+	if r.runtime.cache != folder {
+		t.Errorf("the cache is %q, want the one that was chosen", r.runtime.cache)
+	}
+	for _, model := range []string{"uncached", "."} { // one model, and two
+		r := newRig(t, "uncached", "uncached-2")
+		s := r.serve("--models", r.model(model), "--cache", folder)
+		s.ended(statusNotStarted)
+		if !strings.Contains(s.log.String(), `the cache is read-only; choose a folder with --cache DIR, or none with --cache ""`) {
+			t.Errorf("no way out of a folder that cannot be written:\n%s", s.log)
+		}
+	}
+	t.Setenv("XDG_CACHE_HOME", home)
+	s := r.serve("--models", r.models)
+	s.wait(`level=WARN msg="the cache folder ` + folder + ` cannot be written`)
 }

@@ -22,17 +22,20 @@ import (
 const side = 16
 
 // rig runs command lines on models that need no TensorFlow. Every folder in models is one; those named "broken" cannot
-// be opened.
+// be opened, those named "uncached" not be kept.
 type rig struct {
 	t      *testing.T
 	models string
 
 	beforeOpen func(ctx context.Context, dir string)
 	beforeRun  func(context.Context) error
+	alter      func(*explaind.Spec)
+	runtime    runtimeFlags // of the last command
 }
 
 func newRig(t *testing.T, models ...string) *rig {
 	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	r := &rig{t: t, models: t.TempDir()}
 	for _, name := range models {
 		dir := filepath.Join(r.models, name, "1")
@@ -45,7 +48,8 @@ func newRig(t *testing.T, models ...string) *rig {
 // model is the folder of a model.
 func (r *rig) model(name string) string { return filepath.Join(r.models, name) }
 
-func (r *rig) open(runtimeFlags) repository.OpenFunc {
+func (r *rig) open(flags runtimeFlags) repository.OpenFunc {
+	r.runtime = flags
 	return func(ctx context.Context, dir string) (explaind.Model, error) {
 		if r.beforeOpen != nil {
 			r.beforeOpen(ctx, dir)
@@ -56,8 +60,14 @@ func (r *rig) open(runtimeFlags) repository.OpenFunc {
 		if strings.Contains(dir, "broken") {
 			return nil, explaind.Errorf(explaind.FailedPrecondition, "BAD_SAVED_MODEL", "the variables are missing")
 		}
+		if strings.Contains(dir, "uncached") {
+			return nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE", "the cache is read-only")
+		}
 		m := fakemodel.New(side, "red", "green", "blue")
 		m.BeforeRun = r.beforeRun
+		if r.alter != nil {
+			r.alter(m.Spec())
+		}
 		return m, nil
 	}
 }

@@ -50,7 +50,7 @@ under way finish, for as long as --grace allows; a second one ends the process.`
 		Example: `  explaind serve --models models
   explaind serve --model resnet50=exports/2026-05/resnet50 --grpc 127.0.0.1:9000 --http ""
   grpcurl -plaintext 127.0.0.1:8500 explaind.v1.ExplainService/ListModels`,
-		Args: cobra.NoArgs,
+		Args: noArguments("--models"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.serve(cmd.Context(), f)
 		},
@@ -115,6 +115,7 @@ func (a *app) serveConfig(f serveFlags) (config, error) {
 		return c, err
 	}
 	f.runtime.log = log
+	f.runtime.settleCache(func(text string) { log.Warn(text) })
 	return config{
 		sources: sources,
 		open:    a.open(f.runtime),

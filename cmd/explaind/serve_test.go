@@ -110,13 +110,19 @@ func TestServeIsVisibleWhileLoading(t *testing.T) {
 	if got := s.health("explaind.v1.ExplainService"); got != "NOT_SERVING" {
 		t.Errorf("while loading: %s", got)
 	}
-	r.run("predict", picture, "--server", s.grpc, "--model", "colours").want(t, statusNotStarted, "still loading", "MODEL_LOADING")
+	r.run("predict", picture, "--server", s.grpc, "--model", "colours", "--timeout", "500ms").
+		want(t, statusNotStarted, "waiting for it …\n", "still loading when the time of --timeout had passed", "MODEL_LOADING")
+	patient := make(chan outcome, 1)
+	go func() { patient <- r.run("predict", picture, "--server", s.grpc, "--model", "colours") }()
 	if o := r.run("models", "--server", s.grpc).want(t, statusGood); strings.Count(o.stdout, "loading") != 2 {
 		t.Errorf("models while loading:\n%s", o.stdout)
 	}
 
 	close(gate)
 	s.wait(`msg=ready grpc=` + regexp.QuoteMeta(s.grpc) + ` http=` + regexp.QuoteMeta(s.http) + ` models=colours failed=broken`)
+	if o := (<-patient).want(t, statusGood, "still loading the model; waiting"); !strings.Contains(o.stdout, "red    0.993") || strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("who waited got %+v", o)
+	}
 	if ready := s.probe("/readyz"); ready != 200 {
 		t.Errorf("when loaded: readyz %d", ready)
 	}
@@ -254,7 +260,7 @@ func TestServeCannotStart(t *testing.T) {
 		{"log format", []string{"--models", r.models, "--log-format", "xml"}, []string{"text or json"}},
 		{"no pixels", []string{"--models", r.models, "--max-pixels", "0"}, []string{"--max-pixels must be at least 1"}},
 		{"huge messages", []string{"--models", r.models, "--max-message-mb", "5000"}, []string{"at most 2047"}},
-		{"an argument", []string{"--models", r.models, "colours"}, []string{"colours"}},
+		{"an argument", []string{"colours"}, []string{"serve takes no arguments; did you mean --models colours? See 'explaind serve --help'"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := *r

@@ -101,7 +101,7 @@ func (s *server) ready(ctx context.Context) error {
 		for _, v := range m.Versions {
 			if v.State == explaind.ModelFailed {
 				last = v.Err
-				failed = append(failed, fmt.Sprintf("%s: %s", m.Name, explaind.AsError(v.Err)))
+				failed = append(failed, fmt.Sprintf("%s: %s", m.Name, failureOf(explaind.AsError(v.Err)).Message))
 			}
 		}
 	}
