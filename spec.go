@@ -45,6 +45,9 @@ const (
 	Softmax Activation = "softmax"
 	Sigmoid Activation = "sigmoid"
 	Linear  Activation = "linear" // the output is the logits; probabilities are their softmax
+	// Identity is an output made of probabilities in a way that shows no logits, such as the mean of two softmaxes: logit
+	// and probability are both that output.
+	Identity Activation = "identity"
 )
 
 // Head is the part of the model between the last feature map and the output.

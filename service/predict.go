@@ -107,11 +107,12 @@ func topK(k int, spec *explaind.Spec, field string) (int, error) {
 	return min(k, spec.Head.Classes), nil
 }
 
-// best lists the k most probable classes of a prediction's only row.
+// best lists the k most probable classes of a prediction's only row. Their logits decide, since probabilities next to 1
+// are all the same number.
 func best(spec *explaind.Spec, p *explaind.Prediction, k int) []ClassScore {
 	probabilities, logits := p.Probabilities.Row(0).Data, p.Logits.Row(0).Data
 	scores := make([]ClassScore, 0, k)
-	for _, c := range explaind.TopK(probabilities, k) {
+	for _, c := range explaind.TopK(logits, k) {
 		scores = append(scores, ClassScore{Class: c, Label: label(spec, c), Probability: probabilities[c], Logit: logits[c]})
 	}
 	return scores

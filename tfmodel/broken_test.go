@@ -57,6 +57,7 @@ func TestBroken(t *testing.T) {
 		"unknown rank":             {edit(func(m *corepb.MetaGraphDef) { input(m).TensorShape = &shapepb.TensorShapeProto{UnknownRank: true} }), "INPUTS_NOT_UNDERSTOOD", []string{"picture (float32, rank unknown)"}},
 		"unknown channels":         {edit(func(m *corepb.MetaGraphDef) { inputShape(m, -1, 48, 48, -1) }), "INPUTS_NOT_UNDERSTOOD", []string{`"picture"`, "channels"}},
 		"no pixels":                {edit(func(m *corepb.MetaGraphDef) { inputShape(m, -1, 0, 48, 3) }), "MODEL_NOT_UNDERSTOOD", []string{"logits"}},
+		"channels first outside":   {edit(func(m *corepb.MetaGraphDef) { returns(m, "picture"); inputShape(m, -1, 3, 48, 48) }), "INPUTS_NOT_UNDERSTOOD", []string{`"picture"`, "[-1 3 48 48]", "channels_last"}},
 		"no images":                {edit(func(m *corepb.MetaGraphDef) { inputShape(m, 0, 48, 48, 3) }), "INPUTS_NOT_UNDERSTOOD", []string{`"picture"`, "[0 48 48 3]"}},
 		"too large a batch":        {edit(func(m *corepb.MetaGraphDef) { inputShape(m, 1<<40, 48, 48, 3) }), "INPUTS_NOT_UNDERSTOOD", []string{`"picture"`, "1099511627776"}},
 		"too many pixels":          {edit(func(m *corepb.MetaGraphDef) { input(m).TensorShape = shape(-1, 1<<31, 1<<31, 3) }), "INPUTS_NOT_UNDERSTOOD", []string{`"picture"`, "2147483648"}},

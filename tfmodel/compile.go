@@ -26,14 +26,8 @@ type compiled struct {
 }
 
 // compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
-// differentiate → put the weights back. A graph may be damaged in more ways than one can check, so a panic is the
-// model's fault, and becomes an error.
-func compile(ctx context.Context, dir string, side sidecar) (c *compiled, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c, err = nil, unsupported(fmt.Errorf("its graph is malformed: %v", p))
-		}
-	}()
+// differentiate → put the weights back.
+func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
 	meta, tags, err := savedmodel.Read(dir)
 	if err != nil {
 		return nil, err
@@ -49,7 +43,7 @@ func compile(ctx context.Context, dir string, side sidecar) (c *compiled, err er
 	if err := graphdef.Check(meta.GraphDef, ops); err != nil {
 		return nil, unsupported(err)
 	}
-	flat, wanted, err := graphdef.Inline(meta.GraphDef, sig.wanted(), ops)
+	flat, wanted, err := graphdef.Inline(graphdef.FoldConditions(meta.GraphDef), sig.wanted(), ops)
 	if err != nil {
 		return nil, unsupported(err)
 	}

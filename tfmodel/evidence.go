@@ -13,10 +13,8 @@ const floatType = tf.Float
 
 // evidence orders what the runs brought by row, layer and target, and adds kernels and class weights.
 func (m *Model) evidence(ctx context.Context, r *explaind.ExplainRequest, layers []int, found *gathered) (*explaind.ExplainResult, error) {
-	rows, resolved, err := expand(r, found.prediction.Probabilities)
-	if err != nil {
-		return nil, err
-	}
+	rows, resolved := expand(r, found.prediction.Logits)
+	var err error
 	kernels := make([]*explaind.Tensor, len(layers))
 	if r.Needs.Has(explaind.NeedsKernel) {
 		for i, l := range layers {

@@ -47,9 +47,12 @@ func (m *Model) checkExplain(r *explaind.ExplainRequest) ([]int, error) {
 	for _, row := range r.Targets {
 		for _, t := range row {
 			classes := m.program.Spec.Head.Classes
-			if t.Versus >= classes || (t.Rank == 0 && (t.Class < 0 || t.Class >= classes)) {
+			if t.Versus < -1 || t.Versus >= classes || (t.Rank == 0 && (t.Class < 0 || t.Class >= classes)) {
 				return nil, explaind.Errorf(explaind.InvalidArgument, "CLASS_OUT_OF_RANGE",
 					"class %d (versus %d) is asked for, the model has classes 0 to %d", t.Class, t.Versus, classes-1)
+			}
+			if t.Rank < 0 || t.Rank > classes {
+				return nil, explaind.Errorf(explaind.InvalidArgument, "RANK_OUT_OF_RANGE", "rank %d is asked for, the model has %d classes", t.Rank, classes)
 			}
 		}
 	}
@@ -160,10 +163,7 @@ func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, lay
 		return nil, err
 	}
 	found := newGathered(results, len(layers))
-	rows, t, err := expand(r, found.prediction.Probabilities)
-	if err != nil {
-		return nil, err
-	}
+	rows, t := expand(r, found.prediction.Logits)
 	cut := results[2+len(layers):]
 	for i, l := range layers {
 		layer := m.program.Layers[l]
@@ -186,21 +186,17 @@ func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, lay
 }
 
 // expand lists one entry per (row, target): the image's row and the resolved target.
-func expand(r *explaind.ExplainRequest, probabilities *explaind.Tensor) (rows []int, t *targets, err error) {
+func expand(r *explaind.ExplainRequest, logits *explaind.Tensor) (rows []int, t *targets) {
 	t = &targets{ofProbability: r.Score == explaind.ScoreProbability}
 	for row, list := range r.Targets {
 		var order []int
 		for _, target := range list {
-			class, err := resolve(target, probabilities.Row(row).Data, &order)
-			if err != nil {
-				return nil, nil, err
-			}
 			rows = append(rows, row)
-			t.class = append(t.class, int32(class))
+			t.class = append(t.class, int32(resolve(target, logits.Row(row).Data, &order)))
 			t.versus = append(t.versus, int32(target.Versus))
 		}
 	}
-	return rows, t, nil
+	return rows, t
 }
 
 // backward runs from a layer's activations, and what else crosses the layer, to the gradient there.

@@ -3,6 +3,7 @@ package tfmodel
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"regexp"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -82,10 +83,15 @@ func (s *skeleton) differentiate(y, cotangent graphdef.Ref, x []graphdef.Ref) (g
 		outputs, err := s.addGradients(y, cotangent, x, reasons)
 		if err == nil {
 			for i, n := 0, 0; i < len(x); i++ {
-				if reasons[i] == "" {
-					gradients[i] = graphdef.Ref{Node: outputs[n].Op.Name(), Index: outputs[n].Index}
-					n++
+				if reasons[i] != "" {
+					continue
 				}
+				if unconnected(outputs[n]) {
+					reasons[i] = s.barrier(y, x[i])
+				} else {
+					gradients[i] = graphdef.Ref{Node: outputs[n].Op.Name(), Index: outputs[n].Index}
+				}
+				n++
 			}
 			return gradients, reasons, s.refresh()
 		}
@@ -100,6 +106,26 @@ func (s *skeleton) differentiate(y, cotangent graphdef.Ref, x []graphdef.Ref) (g
 		}
 		s.graph = fresh.graph
 	}
+}
+
+// unconnected tells whether no gradient reaches an x. The binding then returns an operation around a null pointer, whose
+// methods would end the process.
+func unconnected(gradient tf.Output) bool {
+	return gradient.Op == nil || reflect.ValueOf(gradient.Op).Elem().FieldByName("c").IsNil()
+}
+
+// barrier names what keeps the gradient of y from x, although y depends on x.
+func (s *skeleton) barrier(y, x graphdef.Ref) string {
+	before, after := s.flat.Ancestors(y), s.flat.Descendants(x.Node)
+	for _, n := range s.flat.Nodes {
+		switch n.Op {
+		case "StopGradient", "Cast", "Round", "Rint", "Floor", "Ceil", "Sign", "ArgMax", "OneHot", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal":
+			if after[n.Name] && before[n.Name] {
+				return fmt.Sprintf("no gradient flows back to it: the operation %s at node %q, between this layer and the classes, may be what holds it up", n.Op, n.Name)
+			}
+		}
+	}
+	return "no gradient flows back to it from the classes"
 }
 
 func (s *skeleton) addGradients(y, cotangent graphdef.Ref, x []graphdef.Ref, reasons []string) ([]tf.Output, error) {

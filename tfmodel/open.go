@@ -19,7 +19,13 @@ import (
 //
 // Errors are *explaind.Error with the code FailedPrecondition, which name the node, file or setting that is not
 // understood; Canceled or DeadlineExceeded if ctx ends first.
-func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
+func Open(ctx context.Context, dir string, opts ...Option) (m *Model, err error) {
+	// A file may be damaged in more ways than one can check, so a panic is the model's fault, and becomes an error.
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, unsupported(fmt.Errorf("its graph is malformed: %v", p))
+		}
+	}()
 	o := newOptions(opts)
 	start := time.Now()
 	defer beginLoad()()
@@ -36,8 +42,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Model, error) {
 		return nil, err
 	}
 	defer cleanup()
-	m, err := load(path, cached, o)
-	if err != nil {
+	if m, err = load(path, cached, o); err != nil {
 		return nil, err
 	}
 	if err := dress(&m.program.Spec, dir, digest, side); err != nil {
@@ -62,7 +67,7 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 	cacheDir := o.cacheDir
 	if cacheDir == "" {
 		if cacheDir, err = os.MkdirTemp("", "explaind-*"); err != nil {
-			return "", nil, nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE", "no temporary folder can be made for the compiled model: %w", err)
+			return "", nil, nil, fileError("CACHE_UNWRITABLE", "no temporary folder can be made for the compiled model", err)
 		}
 		cleanup = func() { os.RemoveAll(cacheDir) }
 	}
@@ -79,8 +84,7 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 	}
 	if err := c.save(path); err != nil {
 		cleanup()
-		return "", nil, nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNWRITABLE",
-			"the compiled model cannot be written to the cache folder: %w", err)
+		return "", nil, nil, fileError("CACHE_UNWRITABLE", "the compiled model cannot be written to the cache folder; give it space and rights", err)
 	}
 	c.graphs = nil
 	return path, c, cleanup, nil
@@ -92,6 +96,13 @@ func whyCompiled(err error) string {
 		return "not in the cache"
 	}
 	return err.Error()
+}
+
+// fileError is an error of the system. The message does not tell where the server's files are.
+func fileError(reason, message string, err error) error {
+	e := explaind.Errorf(explaind.FailedPrecondition, reason, "%s: %s", message, withoutPath(err))
+	e.Err = err
+	return e
 }
 
 func sidecarKey(side sidecar) string {
@@ -107,7 +118,7 @@ func load(path string, c *compiled, o options) (*Model, error) {
 	if weights == nil {
 		var err error
 		if weights, err = loadWeights(path, c.program); err != nil {
-			return nil, explaind.Errorf(explaind.FailedPrecondition, "CACHE_UNREADABLE", "the compiled model in the cache folder cannot be read; remove it: %w", err)
+			return nil, fileError("CACHE_UNREADABLE", "the compiled model in the cache folder cannot be read; remove it", err)
 		}
 	}
 	e, err := newEngine(path, c.program, weights, o)

@@ -73,7 +73,8 @@ type classesOutput struct {
 var likelyNames = []string{"probabilities", "scores", "predictions", "logits", "output_0"}
 
 // chooseOutput picks the output with the classes among the signature's tensors in the flat graph: the one that the user
-// named, else the only one [N, classes], else the one whose name says so.
+// named, else the only one [N, classes], else the only one of them that ends in a softmax or
+// sigmoid, else the one whose name says so.
 func (s *signature) chooseOutput(bones *skeleton, flat *graphdef.Graph, input graphdef.Ref, tensors []graphdef.Ref) (classesOutput, error) {
 	after := flat.Descendants(input.Node)
 	var found []classesOutput
@@ -91,6 +92,11 @@ func (s *signature) chooseOutput(bones *skeleton, flat *graphdef.Graph, input gr
 	}
 	if s.chosen == "" && len(found) == 1 {
 		return found[0], nil
+	}
+	if certain := slices.DeleteFunc(slices.Clone(found), func(c classesOutput) bool {
+		return !graphdef.EndsInProbabilities(flat, c.ref, bones.shapes)
+	}); s.chosen == "" && len(certain) == 1 {
+		return certain[0], nil
 	}
 	names := likelyNames
 	if s.chosen != "" {

@@ -16,6 +16,7 @@ type program struct {
 	Outputs     []output
 	Layers      []layerTensors // parallel to Spec.Layers
 	Resident    []residentWeight
+	Checksums   map[string]uint32 // CRC-32C of the other files, by their names
 }
 
 // layerTensors are the tensors of one layer, all but Cut of float32.

@@ -98,6 +98,9 @@ func withoutPath(err error) string {
 	if system := new(fs.PathError); errors.As(err, &system) {
 		return system.Err.Error()
 	}
+	if system := new(os.LinkError); errors.As(err, &system) {
+		return system.Err.Error()
+	}
 	return err.Error()
 }
 
@@ -198,7 +201,7 @@ func (s sidecar) labels(dir string, classes int) ([]string, []string, error) {
 	if path == "" {
 		return nil, nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := readLabels(path)
 	if err != nil {
 		return nil, nil, explaind.Errorf(explaind.FailedPrecondition, "BAD_LABELS", "the labels file %q cannot be read: %s; correct `labels:` in %s, or remove it", filepath.Base(path), withoutPath(err), SidecarName)
 	}
@@ -215,6 +218,23 @@ func (s sidecar) labels(dir string, classes int) ([]string, []string, error) {
 		return nil, []string{explaind.Errorf(explaind.FailedPrecondition, "BAD_LABELS",
 			"the labels file %q has %d lines, but the model has %d classes: labels are left out", filepath.Base(path), len(lines), classes).Message}, nil
 	}
+}
+
+// mostLabelBytes bounds a labels file: a hundred bytes for each of a million classes.
+const mostLabelBytes = 100 << 20
+
+// readLabels reads a plain file of a sensible size: a pipe or a device would never end.
+func readLabels(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a plain file")
+	case info.Size() > mostLabelBytes:
+		return nil, fmt.Errorf("it has %d bytes, and at most %d are read", info.Size(), mostLabelBytes)
+	}
+	return os.ReadFile(path)
 }
 
 func (s sidecar) labelsFile(dir string) string {

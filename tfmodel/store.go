@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -50,32 +51,49 @@ func (c *compiled) save(path string) error {
 }
 
 func (c *compiled) write(dir string) error {
+	c.program.Checksums = map[string]uint32{}
+	for name, graph := range c.graphs {
+		if err := c.writeFile(dir, name, func(w io.Writer) error { _, err := w.Write(graph); return err }); err != nil {
+			return err
+		}
+	}
+	if err := c.writeFile(dir, weightsFile, c.writeWeights); err != nil {
+		return err
+	}
 	meta, err := json.MarshalIndent(c.program, "", " ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, programFile), meta, 0o644); err != nil {
-		return err
-	}
-	for file, graph := range c.graphs {
-		if err := os.WriteFile(filepath.Join(dir, file), graph, 0o644); err != nil {
+	return os.WriteFile(filepath.Join(dir, programFile), meta, 0o644)
+}
+
+func (c *compiled) writeWeights(w io.Writer) error {
+	for _, t := range c.weights {
+		if _, err := t.WriteContentsTo(w); err != nil {
 			return err
 		}
 	}
-	f, err := os.Create(filepath.Join(dir, weightsFile))
+	return nil
+}
+
+// writeFile writes a file and notes its checksum.
+func (c *compiled) writeFile(dir, name string, write func(io.Writer) error) error {
+	f, err := os.Create(filepath.Join(dir, name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	for _, w := range c.weights {
-		if _, err := w.WriteContentsTo(f); err != nil {
-			return err
-		}
+	sum := crc32.New(castagnoli)
+	if err := write(io.MultiWriter(f, sum)); err != nil {
+		return err
 	}
+	c.program.Checksums[name] = sum.Sum32()
 	return f.Close()
 }
 
-// loadProgram reads what a stored model is; an error means that it has to be compiled again.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// loadProgram reads what a stored model is; an error means that it is not there, or damaged, and has to be compiled.
 func loadProgram(path string) (*program, error) {
 	data, err := os.ReadFile(filepath.Join(path, programFile))
 	if err != nil {
@@ -88,18 +106,30 @@ func loadProgram(path string) (*program, error) {
 	if p.Version != programVersion() {
 		return nil, fmt.Errorf("stored by version %s, this is %s", p.Version, programVersion())
 	}
-	want := int64(0)
-	for _, w := range p.Resident {
-		want += w.Bytes
+	if len(p.Layers) != len(p.Spec.Layers) {
+		return nil, fmt.Errorf("%s has %d layers for %d", programFile, len(p.Layers), len(p.Spec.Layers))
 	}
-	info, err := os.Stat(filepath.Join(path, weightsFile))
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() != want {
-		return nil, fmt.Errorf("%s has %d bytes, expected %d", weightsFile, info.Size(), want)
+	for _, name := range []string{plainFile, optimisedFile, weightsFile} {
+		sum, err := checksum(filepath.Join(path, name))
+		if err != nil {
+			return nil, err
+		}
+		if sum != p.Checksums[name] {
+			return nil, fmt.Errorf("%s is damaged", name)
+		}
 	}
 	return p, nil
+}
+
+func checksum(path string) (uint32, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	sum := crc32.New(castagnoli)
+	_, err = io.Copy(sum, f)
+	return sum.Sum32(), err
 }
 
 // loadWeights reads the resident weights of a stored model.

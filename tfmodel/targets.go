@@ -75,22 +75,14 @@ func int32Bytes(values []int32) []byte {
 	return out
 }
 
-// resolve finds the class index of a target from the row's probabilities.
-func resolve(t explaind.Target, probabilities []float32, order *[]int) (int, error) {
-	class := t.Class
-	if t.Rank > 0 {
-		if t.Rank > len(probabilities) {
-			return 0, explaind.Errorf(explaind.InvalidArgument, "RANK_OUT_OF_RANGE", "rank %d is asked for, the model has %d classes", t.Rank, len(probabilities))
-		}
-		if *order == nil {
-			*order = explaind.TopK(probabilities, len(probabilities))
-		}
-		class = (*order)[t.Rank-1]
+// resolve finds the class index of a target from the row's logits, as the graph does for its most probable class: of
+// probabilities next to 1, several may be the same number. order keeps the row's classes by rank.
+func resolve(t explaind.Target, logits []float32, order *[]int) int {
+	if t.Rank == 0 {
+		return t.Class
 	}
-	for _, c := range []int{class, max(t.Versus, 0)} {
-		if c < 0 || c >= len(probabilities) {
-			return 0, explaind.Errorf(explaind.InvalidArgument, "CLASS_OUT_OF_RANGE", "class %d is asked for, the model has classes 0 to %d", c, len(probabilities)-1)
-		}
+	if *order == nil {
+		*order = explaind.TopK(logits, len(logits))
 	}
-	return class, nil
+	return (*order)[t.Rank-1]
 }

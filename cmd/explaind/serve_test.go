@@ -112,8 +112,12 @@ func TestServeIsVisibleWhileLoading(t *testing.T) {
 	}
 	r.run("predict", picture, "--server", s.grpc, "--model", "colours", "--timeout", "500ms").
 		want(t, statusNotStarted, "waiting for it …\n", "still loading when the time of --timeout had passed", "MODEL_LOADING")
-	patient := make(chan outcome, 1)
+	asked := func() int { return strings.Count(s.log.String(), "grpc.method=GetModel") }
+	before, patient := asked(), make(chan outcome, 1)
 	go func() { patient <- r.run("predict", picture, "--server", s.grpc, "--model", "colours") }()
+	for deadline := time.Now().Add(20 * time.Second); asked() == before && time.Now().Before(deadline); { // refused at least once
+		time.Sleep(5 * time.Millisecond)
+	}
 	if o := r.run("models", "--server", s.grpc).want(t, statusGood); strings.Count(o.stdout, "loading") != 2 {
 		t.Errorf("models while loading:\n%s", o.stdout)
 	}

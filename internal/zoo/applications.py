@@ -8,7 +8,9 @@ from subject import keras_subject
 from weights import enliven_classifier
 
 
-def build(factory, layers, size=224, span=(0.0, 1.0), seed=1, classes=1000, calibration=12, active=0.0, **options):
+def build(
+    factory, layers, size=224, span=(0.0, 1.0), seed=1, classes=1000, calibration=12, active=0.0, spread=1.5, **options
+):
     """A Subject of factory(weights=None); layers with the default one first."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -16,13 +18,14 @@ def build(factory, layers, size=224, span=(0.0, 1.0), seed=1, classes=1000, cali
     model = factory(weights=None, input_shape=(size, size, 3), classes=classes)
     low, high = span
     images = low + (high - low) * pictures(rng, calibration, size, size)
-    enliven_classifier(model, images, rng, active)
+    enliven_classifier(model, images, rng, active, spread)
     return keras_subject(model, (size, size, 3), layers, span=span, **options)
 
 
 def vgg16():
     layers = ["block5_conv3", "block5_conv1", "block4_conv3", "block3_conv2"]
-    return build(keras.applications.VGG16, layers, span=(-1.0, 1.0), calibration=4, kernels=layers)
+    # the spread keeps 2 + (ΣA)·g of the article's Grad-CAM++ off zero
+    return build(keras.applications.VGG16, layers, span=(-1.0, 1.0), calibration=4, spread=0.8, kernels=layers)
 
 
 def resnet50():
@@ -47,7 +50,7 @@ def densenet121():
 
 def inceptionv3():
     layers = ["mixed10", "mixed9", "activation_75", "mixed8"]
-    return build(keras.applications.InceptionV3, layers, size=171, span=(-1.0, 1.0), active=0.5, pooled=True)
+    return build(keras.applications.InceptionV3, layers, size=171, span=(-1.0, 1.0), active=1.2, pooled=True)
 
 
 def convnexttiny():

@@ -46,6 +46,7 @@ MODELS = {
     "keras2_export": small.keras2_export,
     "module": raw.module,
     "tf1": raw.tf1,
+    "tf1_training": raw.tf1_training,
 }
 
 

@@ -7,6 +7,8 @@ from pictures import pictures
 from subject import Subject
 from weights import spread_logits
 
+v1 = tf.compat.v1
+
 SIZE = 48
 CLASSES = 6
 LAYERS = ["conv3", "conv2", "conv1"]  # the default one first
@@ -24,7 +26,7 @@ def random_weights(rng):
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-def network(images, weight):
+def network(images, weight, dropout=lambda x: x):
     """{layer: activations} and the logits, as people wrote networks before Keras: name scopes around operations, and
     a head of average pooling and a 1×1 convolution. weight(name) is a variable."""
     maps, x = {}, images
@@ -33,7 +35,7 @@ def network(images, weight):
             x = tf.nn.conv2d(x, weight(f"{name}/weights"), stride, "SAME")
             x = maps[name] = tf.nn.relu(tf.nn.bias_add(x, weight(f"{name}/biases")))
     with tf.name_scope("logits"):
-        x = tf.nn.avg_pool2d(x, x.shape[1:3], 1, "VALID")
+        x = dropout(tf.nn.avg_pool2d(x, x.shape[1:3], 1, "VALID"))
         x = tf.nn.conv2d(x, weight("logits/weights"), 1, "SAME")
         return maps, tf.squeeze(tf.nn.bias_add(x, weight("logits/biases")), (1, 2))
 
@@ -82,23 +84,37 @@ def module():
 def tf1():
     """A graph of TensorFlow 1, written by its own builder: reference variables, no functions, int64 classes beside the
     scores."""
+    return tf1_subject(tf.identity)
+
+
+def tf1_training():
+    """A graph of TensorFlow 1 that was built to be trained: dropout behind a flag that is off by default."""
+
+    def dropout(x):
+        is_training = v1.placeholder_with_default(False, (), name="is_training")
+        return v1.cond(is_training, lambda: tf.nn.dropout(x, rate=0.5), lambda: x)
+
+    return tf1_subject(dropout)
+
+
+def tf1_subject(dropout):
     model = Network(np.random.default_rng(6))
     values = {name: variable.numpy() for name, variable in model.weights.items()}
-    return model.subject(lambda folder: export_tf1(values, folder), output="scores")
+    return model.subject(lambda folder: export_tf1(values, dropout, folder), output="scores")
 
 
-def export_tf1(values, folder):
-    v1 = tf.compat.v1
-
+def export_tf1(values, dropout, folder):
     def weight(name):
         return v1.get_variable(name, initializer=values[name], use_resource=False)
 
+    v1.disable_control_flow_v2()
     with tf.Graph().as_default(), v1.Session() as session:
         images = v1.placeholder(tf.float32, (None, SIZE, SIZE, 3), name="images")
-        scores = tf.nn.softmax(network(images, weight)[1], name="scores")
+        scores = tf.nn.softmax(network(images, weight, dropout)[1], name="scores")
         classes = tf.argmax(scores, 1, name="classes")
         session.run(v1.global_variables_initializer())
         signature = v1.saved_model.predict_signature_def({"images": images}, {"scores": scores, "classes": classes})
         builder = v1.saved_model.Builder(folder)
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
         builder.save()
+    v1.enable_control_flow_v2()

@@ -82,14 +82,14 @@ def convolutions(x, api=keras, activation="relu"):
 LAYERS = ["conv4", "sum", "conv2_out", "conv1"]
 
 
-def pooled_classifier(inputs, classes=6, activation="softmax", scale=1.0, **options):
+def pooled_classifier(inputs, classes=6, activation="softmax", scale=1.0, width=SIZE, **options):
     """A Subject of the convolutions, global average pooling and one dense layer."""
     rng = np.random.default_rng(SEED)
     x = keras.layers.Rescaling(scale)(inputs) if scale != 1 else inputs
     x = keras.layers.GlobalAveragePooling2D()(convolutions(x))
     model = keras.Model(inputs, keras.layers.Dense(classes, activation=activation)(x))
     enliven_classifier(model, pictures(rng, 24, SIZE, SIZE) / scale, rng)
-    return keras_subject(model, (SIZE, SIZE, 3), LAYERS, pooled=True, kernels=["conv4", "conv1"], **options)
+    return keras_subject(model, (SIZE, width, 3), LAYERS, pooled=True, kernels=["conv4", "conv1"], **options)
 
 
 def sigmoid():
@@ -107,7 +107,7 @@ def fixed_batch():
 def free_size():
     """Takes pictures of any height and width."""
     fresh()
-    return pooled_classifier(keras.Input((None, None, 3)))
+    return pooled_classifier(keras.Input((None, None, 3)), width=72)
 
 
 def uint8_input():
@@ -140,7 +140,7 @@ def linear():
         ]
     )
     enliven_classifier(model, pictures(rng, 24, SIZE, SIZE), rng)
-    return keras_subject(model, (SIZE, SIZE, 3), ["conv2d_2", "conv2d_1", "conv2d"], linear=True, kernels=["conv2d_2"])
+    return keras_subject(model, (SIZE, SIZE, 3), ["conv2d_2", "conv2d_1", "conv2d"], linear=True, kernels=["conv2d_1"])
 
 
 def two_outputs():

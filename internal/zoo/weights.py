@@ -91,9 +91,9 @@ def leaves(model):
             yield layer
 
 
-def enliven_classifier(model, images, rng, active=0.0):
+def enliven_classifier(model, images, rng, active=0.0, spread=1.5):
     """Gives a Keras functional model that ends in a dense head random weights, and its logits a spread."""
     enliven(model, images, rng, active)
     head = model.layers[-1]
     features = keras_api(model).Model(model.inputs[0], head.input)(images, training=False)
-    spread_logits(head.kernel, head.bias, features, rng)
+    spread_logits(head.kernel, head.bias, features, rng, spread)

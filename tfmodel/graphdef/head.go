@@ -15,7 +15,7 @@ type Shapes func(Ref) (shape []int64, ok bool)
 // Head is what lies between the last feature map and the model's output.
 type Head struct {
 	Logits     Ref
-	Activation string // "softmax", "sigmoid" or "linear"
+	Activation string // "softmax", "sigmoid", "linear", or "identity" where the output is probabilities already
 	// Pooled is the feature map [N, H, W, C] that goes through global average pooling and one dense layer with the
 	// kernel Kernel to the logits; both are zero for other heads.
 	Pooled Ref
@@ -25,18 +25,76 @@ type Head struct {
 // FindHead walks back from the model's output.
 func FindHead(g *Graph, output Ref, shapes Shapes) Head {
 	head := Head{Logits: output, Activation: "linear"}
-	if n := g.Node(g.throughCopies(output).Node); n != nil {
-		switch n.Op {
-		case "Softmax", "Sigmoid":
-			head.Activation = map[string]string{"Softmax": "softmax", "Sigmoid": "sigmoid"}[n.Op]
-			head.Logits = Inputs(n)[0]
-		case "LogSoftmax":
-			head.Activation = "linear" // the softmax of log-probabilities is the probabilities
-			head.Logits = Inputs(n)[0]
-		}
+	n := g.Node(g.throughCopies(output).Node)
+	switch {
+	case n == nil:
+	case n.Op == "Sigmoid":
+		head.Activation, head.Logits = "sigmoid", firstInput(n)
+	case n.Op == "Softmax" && lastSize(shapes, Ref{Node: n.Name}) == lastSize(shapes, output):
+		head.Activation, head.Logits = "softmax", firstInput(n)
+	case n.Op == "LogSoftmax": // the softmax of log-probabilities is the probabilities
+		head.Logits = firstInput(n)
+	case g.holdsProbabilities(output):
+		head.Activation = "identity"
+	case lastSize(shapes, output) == 1: // one number is the logit of one class against its absence
+		head.Activation = "sigmoid"
 	}
 	head.Pooled, head.Kernel = g.pooled(head.Logits, shapes)
 	return head
+}
+
+func (g *Graph) isConst(r Ref) bool {
+	n := g.Node(g.throughCasts(r).Node)
+	return n != nil && n.Op == "Const"
+}
+
+// EndsInProbabilities tells whether an output is the softmax or sigmoid of logits.
+func EndsInProbabilities(g *Graph, output Ref, shapes Shapes) bool {
+	switch FindHead(g, output, shapes).Activation {
+	case "softmax", "sigmoid":
+		return true
+	}
+	return false
+}
+
+// lastSize is the size of a tensor's last dimension, 0 if it is not known.
+func lastSize(shapes Shapes, r Ref) int64 {
+	shape, ok := shapes(r)
+	if !ok || len(shape) == 0 {
+		return 0
+	}
+	return max(shape[len(shape)-1], 0)
+}
+
+// holdsProbabilities tells whether an output is made of softmaxes or sigmoids, whatever was done to them: averaged over
+// models, clipped, put together, taken over groups of classes, or written out as exponentials over their sum. It looks
+// no further back than the last layer with weights.
+func (g *Graph) holdsProbabilities(output Ref) bool {
+	seen, stack := map[string]bool{}, []Ref{output}
+	for len(stack) > 0 {
+		n := g.Node(stack[len(stack)-1].Node)
+		stack = stack[:len(stack)-1]
+		if n == nil || seen[n.Name] {
+			continue
+		}
+		seen[n.Name] = true
+		switch n.Op {
+		case "Softmax", "Sigmoid":
+			return true
+		case "RealDiv", "Div":
+			if over := g.Node(g.throughCopies(firstInput(n)).Node); over != nil && over.Op == "Exp" {
+				return true
+			}
+		case "MatMul", "BatchMatMul", "BatchMatMulV2", "Einsum", "Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3":
+			continue
+		case "Mul": // by a constant it is a mean's; x·sigmoid(x) is an activation
+			if !g.isConst(Inputs(n)[0]) && !g.isConst(Inputs(n)[1]) {
+				continue
+			}
+		}
+		stack = append(stack, Inputs(n)...)
+	}
+	return false
 }
 
 // throughCopies follows operations that hand values on as they are.
@@ -67,12 +125,26 @@ func (g *Graph) pooled(logits Ref, shapes Shapes) (features, kernel Ref) {
 	if n == nil || !isDense(n) {
 		return Ref{}, Ref{}
 	}
-	kernel = g.throughIdentity(Inputs(n)[1])
+	kernel = g.throughCasts(Inputs(n)[1])
 	pool := g.Node(g.throughCopies(Inputs(n)[0]).Node)
 	if pool == nil || !g.poolsAll(pool, shapes) {
 		return Ref{}, Ref{}
 	}
-	return g.throughIdentity(Inputs(pool)[0]), kernel
+	features = g.throughCasts(Inputs(pool)[0])
+	if !isClassKernel(shapes, kernel, lastSize(shapes, features)) {
+		return Ref{}, Ref{}
+	}
+	return features, kernel
+}
+
+// isClassKernel wants [channels, classes] or [1, 1, channels, classes]: one weight for each channel and class. Kernels of
+// larger or grouped convolutions hold others.
+func isClassKernel(shapes Shapes, kernel Ref, channels int64) bool {
+	shape, ok := shapes(kernel)
+	if ok && len(shape) == 4 && shape[0] == 1 && shape[1] == 1 {
+		shape = shape[2:]
+	}
+	return ok && len(shape) == 2 && shape[0] == channels
 }
 
 func isDense(n *nodepb.NodeDef) bool {
@@ -89,6 +161,17 @@ func (g *Graph) throughIdentity(r Ref) Ref {
 	for {
 		n := g.Node(r.Node)
 		if n == nil || n.Op != "Identity" {
+			return r
+		}
+		r = Inputs(n)[0]
+	}
+}
+
+// throughCasts follows identities and changes of the number type, as models of mixed precision are full of.
+func (g *Graph) throughCasts(r Ref) Ref {
+	for {
+		n := g.Node(r.Node)
+		if n == nil || n.Op != "Identity" && n.Op != "Cast" {
 			return r
 		}
 		r = Inputs(n)[0]

@@ -20,7 +20,8 @@ func TestFindHead(t *testing.T) {
 		Const shape
 		Relu features x
 		`
-	shapes := shapesOf(map[string][]int64{"features": {-1, 7, 7, 32}, "same": {-1, 7, 7, 32}, "pool": {-1, 1, 1, 32}})
+	shapes := shapesOf(map[string][]int64{"features": {-1, 7, 7, 32}, "same": {-1, 7, 7, 32}, "wide": {-1, 7, 7, 32}, "pool": {-1, 1, 1, 32}, "kernel": {32, 10},
+		"groups": {-1, 5, 2}, "w": {1, 1, 16, 10}})
 	valid := func(list []*nodepb.NodeDef) { set(list, "pool", "padding", text("VALID")) }
 	for what, c := range map[string]struct {
 		nodes      string
@@ -39,6 +40,11 @@ func TestFindHead(t *testing.T) {
 			nodes: "Identity same features\nMean pool same axes\nIdentity dropout pool\nIdentity read kernel\nMatMul dense dropout read\n" +
 				"AddV2 logits dense bias\nSoftmax soft logits\nIdentity out soft",
 			axes:       []int32{-3, -2},
+			activation: "softmax", logits: "logits", pooled: "features", kernel: "kernel",
+		},
+		"mixed precision": {
+			nodes: "Cast wide features\nMean mean wide axes\nCast pool mean\nCast narrow kernel\nMatMul dense pool narrow\n" +
+				"BiasAdd biased dense bias\nCast logits biased\nSoftmax out logits",
 			activation: "softmax", logits: "logits", pooled: "features", kernel: "kernel",
 		},
 		"one unit with sigmoid": {
@@ -92,6 +98,34 @@ func TestFindHead(t *testing.T) {
 			nodes:      "Mean pool features axes\nMatMul dense pool kernel\nMul scaled dense w\nSoftmax out scaled",
 			activation: "softmax", logits: "scaled",
 		},
+		"mean of two softmaxes": {
+			nodes:      "MatMul dense features kernel\nSoftmax one dense\nSoftmax other dense\nAddV2 sum one other\nMul out sum shape",
+			activation: "identity", logits: "out",
+		},
+		"swish at the end": {
+			nodes:      "MatMul dense features kernel\nSigmoid gate dense\nMul out dense gate",
+			activation: "linear", logits: "out",
+		},
+		"a softmax, clipped": {
+			nodes:      "MatMul dense features kernel\nSoftmax soft dense\nMinimum out soft w",
+			activation: "identity", logits: "out",
+		},
+		"one minus a sigmoid": {
+			nodes:      "MatMul dense features kernel\nSigmoid p dense\nSub rest bias p\nConcatV2 out rest p axes",
+			activation: "identity", logits: "out",
+		},
+		"softmax of groups": {
+			nodes:      "MatMul dense features kernel\nReshape rows dense shape\nSoftmax groups rows\nReshape out groups shape",
+			activation: "identity", logits: "out",
+		},
+		"exponentials over their sum": {
+			nodes:      "MatMul dense features kernel\nExp e dense\nSum total e axes\nRealDiv out e total",
+			activation: "identity", logits: "out",
+		},
+		"a kernel of groups": {
+			nodes:      "Mean pool features axes\nConv2D dense pool w\nSoftmax out dense",
+			activation: "softmax", logits: "dense",
+		},
 		"a head without weights": {
 			nodes:      "Mean pool features axes\nSoftmax out pool",
 			activation: "softmax", logits: "pool",
@@ -110,6 +144,14 @@ func TestFindHead(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %+v, want %+v", what, got, want)
 		}
+	}
+}
+
+// One number is the logit of one class against its absence.
+func TestFindHeadOfOneUnit(t *testing.T) {
+	g := graph("Placeholder x\nPlaceholder kernel\nMatMul out x kernel")
+	if head := FindHead(g, Ref{Node: "out"}, shapesOf(map[string][]int64{"out": {-1, 1}})); head.Activation != "sigmoid" || head.Logits.Node != "out" {
+		t.Errorf("got %+v", head)
 	}
 }
 

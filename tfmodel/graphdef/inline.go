@@ -174,12 +174,15 @@ func (in *inliner) place(s *scope, n *nodepb.NodeDef, inputs []Ref) (*emitted, e
 	case err != nil:
 		return nil, err
 	case function != nil:
-		returns, err := in.call(s, n, function, inputs)
+		returns, err := in.call(s, n, function, n.Attr["f"].GetFunc().GetAttr(), inputs)
 		e := &emitted{returns: returns}
 		if n.Op == function.GetSignature().GetName() {
 			e.call = function
 		}
 		return e, err
+	case (n.Op == "If" || n.Op == "StatelessIf") && len(inputs) > 0 && in.functions[in.flat.chosen(n, inputs[0])] != nil:
+		returns, err := in.call(s, n, in.functions[in.flat.chosen(n, inputs[0])], nil, inputs[1:])
+		return &emitted{returns: returns}, err
 	case n.Op == "IdentityN":
 		// Keras wraps swish and its like into an IdentityN with a gradient in Python, which is not in the file; what
 		// it passes through has a gradient of its own.
@@ -208,7 +211,7 @@ func (in *inliner) called(n *nodepb.NodeDef) (*functionpb.FunctionDef, error) {
 	}
 }
 
-func (in *inliner) call(s *scope, n *nodepb.NodeDef, f *functionpb.FunctionDef, inputs []Ref) ([]Ref, error) {
+func (in *inliner) call(s *scope, n *nodepb.NodeDef, f *functionpb.FunctionDef, given map[string]*attrpb.AttrValue, inputs []Ref) ([]Ref, error) {
 	name := f.GetSignature().GetName()
 	if s.depth == maxDepth {
 		return nil, fmt.Errorf("function %q is called more than %d calls deep", name, maxDepth)
@@ -223,7 +226,7 @@ func (in *inliner) call(s *scope, n *nodepb.NodeDef, f *functionpb.FunctionDef, 
 	}
 	body := newScope(prefix, f.NodeDef)
 	body.function, body.depth = true, s.depth+1
-	body.attrs = n.Attr["f"].GetFunc().GetAttr()
+	body.attrs = given
 	body.args = make(map[string]Ref, len(args))
 	for i, arg := range args {
 		body.args[arg.Name] = inputs[i]

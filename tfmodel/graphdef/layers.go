@@ -29,12 +29,13 @@ func FindLayers(g *Graph, input, logits Ref, shapes Shapes) (layers []Layer, def
 		}
 	}
 	names := nameLayers(onPath)
+	grids := findGrids(onPath, input, shapes)
 	consumers := g.Consumers()
 	index := map[string]int{}
 	defaultLayer = -1
 	for _, n := range onPath {
 		shape, ok := shapes(Ref{Node: n.Name})
-		if !ok || !isFeatureMap(shape) || n.Name == logits.Node {
+		if !ok || !isFeatureMap(shape) || n.Name == logits.Node || !grids.has(shape) {
 			continue
 		}
 		scope := names[n.Name].scope
@@ -57,6 +58,38 @@ func FindLayers(g *Graph, input, logits Ref, shapes Shapes) (layers []Layer, def
 		}
 	}
 	return layers, defaultLayer
+}
+
+// grids are the sizes [H, W] that positions in the picture come in.
+type grids map[[2]int64]bool
+
+// findGrids lists the sizes of the picture and of what convolutions, poolings and their like make of it. Other tensors of
+// rank 4, such as those of attention [N, heads, tokens, C], have no positions in the picture.
+func findGrids(nodes []*nodepb.NodeDef, input Ref, shapes Shapes) grids {
+	found := grids{}
+	add := func(r Ref) {
+		if shape, ok := shapes(r); ok && len(shape) == 4 {
+			found[[2]int64{shape[1], shape[2]}] = true
+		}
+	}
+	add(input)
+	for _, n := range nodes {
+		switch n.Op {
+		case "Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MaxPool", "MaxPoolV2", "AvgPool", "Dilation2D",
+			"Pad", "PadV2", "MirrorPad", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic",
+			"SpaceToBatchND", "BatchToSpaceND", "SpaceToDepth", "DepthToSpace", "ExtractImagePatches":
+			add(Ref{Node: n.Name})
+		case "StridedSlice": // crops a picture, or takes heads apart
+			if shape, ok := shapes(firstInput(n)); ok && len(shape) == 4 {
+				add(Ref{Node: n.Name})
+			}
+		}
+	}
+	return found
+}
+
+func (g grids) has(shape []int64) bool {
+	return shape[1] == -1 || shape[2] == -1 || g[[2]int64{shape[1], shape[2]}]
 }
 
 // isFeatureMap wants rank 4 and more than one position; an unknown size counts as more than one.
@@ -83,7 +116,7 @@ func (g *Graph) ownKernel(output Ref, names map[string]layerName) Ref {
 			return Ref{}
 		}
 		if n.Op == "Conv2D" {
-			return g.throughIdentity(Inputs(n)[1])
+			return g.throughCasts(Inputs(n)[1])
 		}
 		if len(n.Input) == 0 {
 			return Ref{}

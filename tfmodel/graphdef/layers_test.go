@@ -54,6 +54,36 @@ func TestFindLayers(t *testing.T) {
 	}
 }
 
+// Query, scores and values of an attention have rank 4, but no positions.
+func TestFindLayersLeavesAttentionOut(t *testing.T) {
+	g := graph(`
+		Placeholder x
+		Const w
+		Conv2D m/conv/Conv2D x w
+		Reshape m/tokens/Reshape m/conv/Conv2D w
+		Einsum m/query/Einsum m/tokens/Reshape w
+		Einsum m/attention/Einsum m/query/Einsum m/query/Einsum
+		Softmax m/attention/Softmax m/attention/Einsum
+		Einsum m/value/Einsum m/attention/Softmax m/query/Einsum
+		Reshape m/grid/Reshape m/value/Einsum w
+		Relu m/relu/Relu m/grid/Reshape
+		Mean m/mean/Mean m/relu/Relu w
+		MatMul m/dense/MatMul m/mean/Mean w`)
+	shapes := shapesOf(map[string][]int64{
+		"x": {-1, 32, 32, 3}, "m/conv/Conv2D": {-1, 8, 8, 6}, "m/tokens/Reshape": {-1, 64, 6}, "m/query/Einsum": {-1, 64, 2, 3},
+		"m/attention/Einsum": {-1, 2, 64, 64}, "m/attention/Softmax": {-1, 2, 64, 64}, "m/value/Einsum": {-1, 64, 2, 3},
+		"m/grid/Reshape": {-1, 8, 8, 6}, "m/relu/Relu": {-1, 8, 8, 6}, "m/mean/Mean": {-1, 6}, "m/dense/MatMul": {-1, 5},
+	})
+	layers, defaultLayer := FindLayers(g, Ref{Node: "x"}, Ref{Node: "m/dense/MatMul"}, shapes)
+	var got []string
+	for _, l := range layers {
+		got = append(got, l.Name)
+	}
+	if !slices.Equal(got, []string{"conv", "grid", "relu"}) || defaultLayer != 2 {
+		t.Errorf("got %v, default %d; want conv, grid and relu, default 2", got, defaultLayer)
+	}
+}
+
 // Without a map of more than one position there is nothing to explain.
 func TestFindLayersOfADenseModel(t *testing.T) {
 	g := graph(`

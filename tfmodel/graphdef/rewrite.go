@@ -58,12 +58,12 @@ func scalarOne(t typespb.DataType) *tensorpb.TensorProto {
 	return p
 }
 
-// refuse names what TensorFlow on a CPU cannot run, before it fails at the first request.
+// refuse names what cannot be explained, or not run, before it fails at the first request.
 func refuse(n *nodepb.NodeDef) error {
 	switch n.Op {
 	case "Conv2D", "MaxPool", "AvgPool", "FusedBatchNormV3", "DepthwiseConv2dNative":
 		if format := string(n.Attr["data_format"].GetS()); format == "NCHW" {
-			return fmt.Errorf("node %q (%s) wants its images channels first (data_format NCHW), which TensorFlow runs on GPUs only; "+
+			return fmt.Errorf("node %q (%s) wants its images channels first (data_format NCHW), which is not understood; "+
 				"export the model with channels_last", n.Name, n.Op)
 		}
 	case "If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase", "Switch", "Merge", "Enter":

@@ -1,6 +1,7 @@
 package graphdef
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 
@@ -23,7 +24,7 @@ type Score struct {
 }
 
 // AddScore puts the score behind the logits: with v = e_class − e_versus, the cotangent is v for logits, P⊙(v − ⟨v,P⟩)
-// for the softmax probability and v⊙P⊙(1−P) for the sigmoid one.
+// for the softmax probability, v⊙P⊙(1−P) for the sigmoid one, and v where the logits are the probabilities.
 func AddScore(g *Graph, head Head, classes int64, logitsType typespb.DataType) Score {
 	b := scoreBuilder{g}
 	s := Score{ModelLogits: head.Logits}
@@ -32,11 +33,8 @@ func AddScore(g *Graph, head Head, classes int64, logitsType typespb.DataType) S
 		logits = b.op("Cast", "logits/cast", attrs{"SrcT": Type(logitsType), "DstT": Type(typespb.DataType_DT_FLOAT)}, logits)
 	}
 	s.Logits = b.op("Reshape", "logits", attrs{"T": Type(float), "Tshape": Type(integer)}, logits, b.ints("logits/shape", -1, int32(classes)))
-	if head.Activation == "sigmoid" {
-		s.Probabilities = b.op("Sigmoid", "probabilities", attrs{"T": Type(float)}, s.Logits)
-	} else {
-		s.Probabilities = b.op("Softmax", "probabilities", attrs{"T": Type(float)}, s.Logits)
-	}
+	function := map[string]string{"sigmoid": "Sigmoid", "identity": "Identity"}[head.Activation]
+	s.Probabilities = b.op(cmp.Or(function, "Softmax"), "probabilities", attrs{"T": Type(float)}, s.Logits)
 	s.Class = g.Add(Placeholder(prefix+"class", integer, Shape(-1)))
 	s.Versus = g.Add(Placeholder(prefix+"versus", integer, Shape(-1)))
 	s.OfProbability = g.Add(Placeholder(prefix+"of_probability", typespb.DataType_DT_BOOL, Shape(-1)))
@@ -83,6 +81,9 @@ func (b scoreBuilder) direction(s Score, classes int64) Ref {
 
 func (b scoreBuilder) ofProbability(v, p Ref, activation string) Ref {
 	t := attrs{"T": Type(float)}
+	if activation == "identity" {
+		return v
+	}
 	vp := b.op("Mul", "probability/weighted", t, v, p)
 	if activation == "sigmoid" {
 		rest := b.op("Sub", "probability/rest", t, b.float("one_float", 1), p)

@@ -1911,7 +1911,7 @@ func (x *ModelOutput) GetShape() []int64 {
 type Head struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Output string                 `protobuf:"bytes,1,opt,name=output,proto3" json:"output,omitempty"`
-	// softmax, sigmoid or linear.
+	// softmax, sigmoid, linear, or identity for an output of probabilities that shows no logits.
 	Activation string `protobuf:"bytes,2,opt,name=activation,proto3" json:"activation,omitempty"`
 	Classes    int32  `protobuf:"varint,3,opt,name=classes,proto3" json:"classes,omitempty"`
 	// The layer whose global average goes into one dense layer, where CAM is exact; empty for other heads.
