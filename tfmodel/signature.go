@@ -72,11 +72,6 @@ func (s *signature) refine(bones *skeleton, input graphdef.Ref) error {
 		}
 		fits = fits && (shape[i] == -1 || shape[i] == s.inputShape[i])
 	}
-	if s.inputShape[1] == 3 && s.inputShape[3] > 4 {
-		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
-			"input %q of signature %q has the shape %v, which looks like channels first; export the model with channels_last, [N, height, width, channels]",
-			s.inputName, s.name, s.inputShape)
-	}
 	if !fits {
 		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
 			"signature %q says that its input %q is %s %v, but the graph has %s %v there; export the model again",
@@ -99,11 +94,6 @@ func (s *signature) checkInputShape() error {
 		default:
 			values *= d
 		}
-	}
-	if s.inputShape[1] == 3 && s.inputShape[3] > 4 {
-		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
-			"input %q of signature %q has the shape %v, which looks like channels first; export the model with channels_last, [N, height, width, channels]",
-			s.inputName, s.name, s.inputShape)
 	}
 	if c := s.inputShape[1]; (c == 1 || c == 3) && s.inputShape[3] > 4 {
 		return explaind.Errorf(explaind.FailedPrecondition, "INPUTS_NOT_UNDERSTOOD",
