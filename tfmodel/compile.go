@@ -64,11 +64,12 @@ func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := readWeights(dir, tags, meta, needed(flat, variables))
+	variables = needed(flat, variables)
+	values, err := readWeights(dir, tags, meta, variables)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(p, flat, needed(flat, variables), values)
+	return assemble(p, flat, variables, values)
 }
 
 // analyse finds the parts of the frozen graph and differentiates it.

@@ -3,13 +3,9 @@ package tfmodel
 import (
 	"context"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
-
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
 )
-
-const floatType = tf.Float
 
 // evidence orders what the runs brought by row, layer and target, and adds kernels and class weights.
 func (m *Model) evidence(ctx context.Context, r *explaind.ExplainRequest, layers []int, found *gathered) (*explaind.ExplainResult, error) {

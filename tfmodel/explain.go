@@ -3,6 +3,8 @@ package tfmodel
 import (
 	"context"
 
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
 )
@@ -203,7 +205,7 @@ func expand(r *explaind.ExplainRequest, logits *explaind.Tensor) (rows []int, t 
 func (m *Model) backward(ctx context.Context, gradient graphdef.Ref, start map[graphdef.Ref]*explaind.Tensor, rows []int, t *targets) ([]*explaind.Tensor, error) {
 	in := feeds{}
 	for ref, values := range start {
-		fed, err := toTensor(values.Gather(rows), floatType)
+		fed, err := toTensor(values.Gather(rows), tf.Float)
 		if err != nil {
 			return nil, internal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"google.golang.org/protobuf/proto"
 
@@ -116,16 +117,28 @@ func unconnected(gradient tf.Output) bool {
 
 // barrier names what keeps the gradient of y from x, although y depends on x.
 func (s *skeleton) barrier(y, x graphdef.Ref) string {
-	before, after := s.flat.Ancestors(y), s.flat.Descendants(x.Node)
-	for _, n := range s.flat.Nodes {
-		switch n.Op {
+	n := s.between(x, s.flat.Ancestors(y), func(op string) bool {
+		switch op {
 		case "StopGradient", "Cast", "Round", "Rint", "Floor", "Ceil", "Sign", "ArgMax", "OneHot", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal":
-			if after[n.Name] && before[n.Name] {
-				return fmt.Sprintf("no gradient flows back to it: the operation %s at node %q, between this layer and the classes, may be what holds it up", n.Op, n.Name)
-			}
+			return true
+		}
+		return false
+	})
+	if n == nil {
+		return "no gradient flows back to it from the classes"
+	}
+	return fmt.Sprintf("no gradient flows back to it: the operation %s at node %q, between this layer and the classes, may be what holds it up", n.Op, n.Name)
+}
+
+// between is the first node behind x, among those before y, whose operation suits; nil if there is none.
+func (s *skeleton) between(x graphdef.Ref, before map[string]bool, suits func(op string) bool) *nodepb.NodeDef {
+	after := s.flat.Descendants(x.Node)
+	for _, n := range s.flat.Nodes {
+		if suits(n.Op) && n.Name != x.Node && after[n.Name] && before[n.Name] {
+			return n
 		}
 	}
-	return "no gradient flows back to it from the classes"
+	return nil
 }
 
 func (s *skeleton) addGradients(y, cotangent graphdef.Ref, x []graphdef.Ref, reasons []string) ([]tf.Output, error) {
@@ -162,13 +175,9 @@ func (s *skeleton) exclude(op string, y graphdef.Ref, x []graphdef.Ref, reasons 
 		if reasons[i] != "" {
 			continue
 		}
-		after := s.flat.Descendants(ref.Node)
-		for _, n := range s.flat.Nodes {
-			if n.Op == op && n.Name != ref.Node && after[n.Name] && before[n.Name] {
-				reasons[i] = fmt.Sprintf("TensorFlow has no gradient for the operation %s at node %q, between this layer and the classes", op, n.Name)
-				found = true
-				break
-			}
+		if n := s.between(ref, before, func(o string) bool { return o == op }); n != nil {
+			reasons[i] = fmt.Sprintf("TensorFlow has no gradient for the operation %s at node %q, between this layer and the classes", op, n.Name)
+			found = true
 		}
 	}
 	return found

@@ -15,16 +15,11 @@ import (
 type Model struct {
 	program *program
 	engine  *engine
-	rows    int // the most rows of one run; 0 for any
 
 	kernels sync.Map // graphdef.Ref → *explaind.Tensor: kernels that methods asked for
 }
 
 var _ explaind.Model = (*Model)(nil)
-
-// fixedRows is how many rows one run may have: models exported with a fixed batch size take no other, and only a batch
-// of one needs no padding.
-func fixedRows(batch int) int { return batch }
 
 // Spec describes the model.
 func (m *Model) Spec() *explaind.Spec { return &m.program.Spec }
@@ -72,7 +67,7 @@ func (m *Model) PredictOutputs(ctx context.Context, images *explaind.Tensor) (*e
 // forward runs the graph from the images, in as many runs as a fixed batch size wants, and stacks the results.
 // extra holds further feeds of one row per image.
 func (m *Model) forward(ctx context.Context, fetches []graphdef.Ref, images *explaind.Tensor, extra *targets) ([]*explaind.Tensor, error) {
-	step := m.rows
+	step := m.program.Spec.Input.Batch
 	if step == 0 {
 		step = images.Rows()
 	}

@@ -125,7 +125,7 @@ func load(path string, c *compiled, o options) (*Model, error) {
 	if err != nil {
 		return nil, unsupported(err)
 	}
-	return &Model{program: c.program, engine: e, rows: fixedRows(c.program.Spec.Input.Batch)}, nil
+	return &Model{program: c.program, engine: e}, nil
 }
 
 // assign gives the resident weights to a session, the folded ones only to one that has none of them as constants. They

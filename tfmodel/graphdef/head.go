@@ -98,10 +98,22 @@ func (g *Graph) holdsProbabilities(output Ref) bool {
 }
 
 // throughCopies follows operations that hand values on as they are.
-func (g *Graph) throughCopies(r Ref) Ref {
+func (g *Graph) throughCopies(r Ref) Ref { return g.through(r, copies) }
+
+// throughCasts follows identities and changes of the number type, as models of mixed precision are full of.
+func (g *Graph) throughCasts(r Ref) Ref {
+	return g.through(r, func(op string) bool { return op == "Identity" || op == "Cast" })
+}
+
+func (g *Graph) throughIdentity(r Ref) Ref {
+	return g.through(r, func(op string) bool { return op == "Identity" })
+}
+
+// through goes back over the operations that suit.
+func (g *Graph) through(r Ref, suits func(op string) bool) Ref {
 	for {
 		n := g.Node(r.Node)
-		if n == nil || r.Index != 0 || !copies(n.Op) {
+		if n == nil || r.Index != 0 || !suits(n.Op) {
 			return r
 		}
 		r = Inputs(n)[0]
@@ -152,30 +164,9 @@ func isDense(n *nodepb.NodeDef) bool {
 	case "MatMul":
 		return !n.Attr["transpose_a"].GetB() && !n.Attr["transpose_b"].GetB()
 	case "Conv2D":
-		return true // after pooling to 1×1, any convolution with a 1×1 kernel; others do not fit a [C, classes] kernel
+		return true // on 1×1 positions, if isClassKernel says so
 	}
 	return false
-}
-
-func (g *Graph) throughIdentity(r Ref) Ref {
-	for {
-		n := g.Node(r.Node)
-		if n == nil || n.Op != "Identity" {
-			return r
-		}
-		r = Inputs(n)[0]
-	}
-}
-
-// throughCasts follows identities and changes of the number type, as models of mixed precision are full of.
-func (g *Graph) throughCasts(r Ref) Ref {
-	for {
-		n := g.Node(r.Node)
-		if n == nil || n.Op != "Identity" && n.Op != "Cast" {
-			return r
-		}
-		r = Inputs(n)[0]
-	}
 }
 
 // poolsAll tells whether a node is the mean over all positions of a feature map.
