@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/internal/lockedbuffer"
 )
 
 // The fake model's logits of a red picture are 6, 8/e − 2 and 8/e⁴ − 2; these are their softmax.
@@ -232,7 +233,7 @@ func TestInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	first, second := paint(t, filepath.Join(dir, "a.png"), red, red), filepath.Join(dir, "b.png")
 	must(t, syscall.Mkfifo(second, 0o600)) // not read to its end before somebody has written it
-	var stdout, stderr lockedBuffer
+	var stdout, stderr lockedbuffer.Buffer
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {

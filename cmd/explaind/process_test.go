@@ -17,6 +17,7 @@ import (
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/internal/fakemodel"
+	"github.com/explaind/explaind/internal/lockedbuffer"
 	"github.com/explaind/explaind/internal/zoo"
 	"github.com/explaind/explaind/repository"
 )
@@ -50,14 +51,14 @@ func openStuck(runtimeFlags) repository.OpenFunc {
 type program struct {
 	*served // its log is standard error
 	process *exec.Cmd
-	out     *lockedBuffer
+	out     *lockedbuffer.Buffer
 }
 
 func start(t *testing.T, kind string, args ...string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
-	p := &program{process: exec.Command(self, args...), out: &lockedBuffer{}, served: &served{t: t, log: &lockedBuffer{}, done: make(chan int, 1)}}
+	p := &program{process: exec.Command(self, args...), out: &lockedbuffer.Buffer{}, served: &served{t: t, log: &lockedbuffer.Buffer{}, done: make(chan int, 1)}}
 	p.process.Env = append(os.Environ(), asProgram+"="+kind, "XDG_CACHE_HOME="+t.TempDir())
 	p.process.Stdout, p.process.Stderr = p.out, p.log
 	must(t, p.process.Start())

@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/internal/fakemodel"
+	"github.com/explaind/explaind/internal/lockedbuffer"
 	"github.com/explaind/explaind/repository"
 )
 
@@ -84,7 +84,7 @@ func (r *rig) run(args ...string) outcome {
 }
 
 func (r *rig) runContext(ctx context.Context, args ...string) outcome {
-	var stdout, stderr lockedBuffer
+	var stdout, stderr lockedbuffer.Buffer
 	a := &app{open: r.open, stdout: &stdout, stderr: &stderr}
 	status := a.run(ctx, args)
 	return outcome{status, stdout.String(), stderr.String()}
@@ -119,24 +119,6 @@ func lines[T any](t *testing.T, o outcome) []T {
 		out = append(out, v)
 	}
 	return out
-}
-
-// lockedBuffer may be written by several goroutines, as standard error is.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }
 
 var (

@@ -19,12 +19,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/explaind/explaind/internal/lockedbuffer"
 )
 
 // served is an "explaind serve" that runs.
 type served struct {
 	t          *testing.T
-	log        *lockedBuffer
+	log        *lockedbuffer.Buffer
 	stop       context.CancelFunc
 	done       chan int // the exit status
 	grpc, http string
@@ -34,7 +36,7 @@ type served struct {
 func (r *rig) serve(args ...string) *served {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &served{t: r.t, log: &lockedBuffer{}, stop: cancel, done: make(chan int, 1)}
+	s := &served{t: r.t, log: &lockedbuffer.Buffer{}, stop: cancel, done: make(chan int, 1)}
 	a := &app{open: r.open, stdout: io.Discard, stderr: s.log}
 	args = append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)
 	go func() { s.done <- a.run(ctx, args) }()
@@ -294,7 +296,7 @@ func TestServeLogsJSON(t *testing.T) {
 	r := newRig(t, "colours")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	go func() {
 		for !strings.Contains(log.String(), `"msg":"ready"`) && !t.Failed() {
 			time.Sleep(time.Millisecond)

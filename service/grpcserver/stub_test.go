@@ -1,11 +1,9 @@
 package grpcserver
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
+	"github.com/explaind/explaind/internal/lockedbuffer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,12 +40,12 @@ type running struct {
 	conn   *grpc.ClientConn
 	stop   context.CancelFunc
 	done   chan error // what Serve returned
-	log    *safeBuffer
+	log    *lockedbuffer.Buffer
 }
 
 func start(t *testing.T, o Options, s *stub) *running {
 	t.Helper()
-	r := &running{log: &safeBuffer{}, done: make(chan error, 1)}
+	r := &running{log: &lockedbuffer.Buffer{}, done: make(chan error, 1)}
 	o.Log = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.Server = New(o)
 	pb.RegisterExplainServiceServer(r.Registrar(), s)
@@ -83,23 +82,6 @@ func (r *running) stopped(t *testing.T, within time.Duration) {
 	case <-time.After(within):
 		t.Fatalf("Serve did not return within %v", within)
 	}
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func eventually(t *testing.T, what string, condition func() bool) {

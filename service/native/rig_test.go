@@ -9,7 +9,6 @@ import (
 	"image/png"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/internal/fakemodel"
 	"github.com/explaind/explaind/internal/fakerepo"
+	"github.com/explaind/explaind/internal/lockedbuffer"
 	"github.com/explaind/explaind/service"
 	"github.com/explaind/explaind/service/grpcserver"
 	"github.com/explaind/explaind/service/native"
@@ -48,14 +48,14 @@ type rig struct {
 	repo *fakerepo.Repo
 	stop context.CancelFunc // begins the graceful stop
 	done chan struct{}      // closed when the server has stopped
-	log  *safeBuffer
+	log  *lockedbuffer.Buffer
 }
 
 func one(m explaind.Model) setup { return setup{models: map[string]explaind.Model{"colours": m}} }
 
 func start(t *testing.T, s setup) *rig {
 	t.Helper()
-	r := &rig{done: make(chan struct{}), log: &safeBuffer{}}
+	r := &rig{done: make(chan struct{}), log: &lockedbuffer.Buffer{}}
 	if r.repo = fakerepo.Unloaded(t, s.models); !s.loading {
 		r.repo.Load(t.Context())
 	}
@@ -106,24 +106,6 @@ func transport(t *testing.T, tcp bool) (net.Listener, string, grpc.DialOption) {
 func overBoth(t *testing.T, test func(t *testing.T, tcp bool)) {
 	t.Run("memory", func(t *testing.T) { test(t, false) })
 	t.Run("tcp", func(t *testing.T) { test(t, true) })
-}
-
-// safeBuffer is a bytes.Buffer for several goroutines.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // painting is a picture, given by its colour at each place.
