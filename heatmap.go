@@ -18,16 +18,24 @@ func NewHeatmap(height, width int) *Heatmap {
 func (h *Heatmap) Range() (lo, hi float32) {
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range h.Values {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+		if !finite(v) {
 			continue
 		}
-		lo, hi = min(lo, v), max(hi, v)
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
 	}
 	if lo > hi {
 		return 0, 0
 	}
 	return lo, hi
 }
+
+// finite is false for NaN and infinities, whose difference from themselves is NaN.
+func finite(v float32) bool { return v-v == 0 }
 
 // ReLU sets negative values to zero, in place.
 func (h *Heatmap) ReLU() *Heatmap {
@@ -61,7 +69,7 @@ func (h *Heatmap) Normalize() []Flag {
 
 func (h *Heatmap) dropNonFinite() (found bool) {
 	for i, v := range h.Values {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+		if !finite(v) {
 			h.Values[i], found = 0, true
 		}
 	}
@@ -83,4 +91,5 @@ const (
 	FlagSaturatedScore                   // the probability is so close to 0 or 1 that its gradient has lost its digits
 	FlagNonFinite                        // NaN or infinity came out of the model or the formula and was set to zero
 	FlagZeroAlphaChannel                 // ARTICLE Grad-CAM++: a channel's α sum to zero, its weight was taken as 0
+	FlagGuardedPole                      // Grad-CAM++: the denominator of α came too close to zero somewhere; α was taken as 0 there
 )

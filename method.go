@@ -14,6 +14,23 @@ const (
 	MethodCAM                    Method = "cam"
 	MethodGradCAM                Method = "grad_cam"
 	MethodGradCAMPlusPlus        Method = "grad_cam_plus_plus"
+	MethodHiResCAM               Method = "hires_cam"
+	MethodXGradCAM               Method = "xgrad_cam"
+	MethodLayerCAM               Method = "layer_cam"
+	MethodEigenCAM               Method = "eigen_cam"
+	MethodEigenGradCAM           Method = "eigen_grad_cam"
+	MethodScoreCAM               Method = "score_cam"
+	MethodAblationCAM            Method = "ablation_cam"
+	MethodSaliency               Method = "saliency"
+	MethodGradientXInput         Method = "gradient_x_input"
+	MethodSmoothGrad             Method = "smooth_grad"
+	MethodIntegratedGradients    Method = "integrated_gradients"
+	MethodGuidedBackprop         Method = "guided_backprop"
+	MethodGuidedGradCAM          Method = "guided_grad_cam"
+	MethodGuidedGradCAMPlusPlus  Method = "guided_grad_cam_plus_plus"
+	MethodSmoothGradCAMPlusPlus  Method = "smooth_grad_cam_plus_plus"
+	MethodOcclusion              Method = "occlusion"
+	MethodRISE                   Method = "rise"
 	MethodArticleCAM             Method = "article_cam"
 	MethodArticleGradCAM         Method = "article_grad_cam"
 	MethodArticleGradCAMPlusPlus Method = "article_grad_cam_plus_plus"
@@ -22,24 +39,38 @@ const (
 // DefaultMethod is what an explanation uses when nobody names a method.
 const DefaultMethod = MethodGradCAM
 
+var titles = map[Method]string{
+	MethodCAM:                    "CAM",
+	MethodGradCAM:                "Grad-CAM",
+	MethodGradCAMPlusPlus:        "Grad-CAM++",
+	MethodHiResCAM:               "HiResCAM",
+	MethodXGradCAM:               "XGrad-CAM",
+	MethodLayerCAM:               "LayerCAM",
+	MethodEigenCAM:               "Eigen-CAM",
+	MethodEigenGradCAM:           "EigenGrad-CAM",
+	MethodScoreCAM:               "Score-CAM",
+	MethodAblationCAM:            "Ablation-CAM",
+	MethodSaliency:               "Saliency",
+	MethodGradientXInput:         "Gradient×Input",
+	MethodSmoothGrad:             "SmoothGrad",
+	MethodIntegratedGradients:    "Integrated Gradients",
+	MethodGuidedBackprop:         "Guided Backpropagation",
+	MethodGuidedGradCAM:          "Guided Grad-CAM",
+	MethodGuidedGradCAMPlusPlus:  "Guided Grad-CAM++",
+	MethodSmoothGradCAMPlusPlus:  "Smooth Grad-CAM++",
+	MethodOcclusion:              "Occlusion",
+	MethodRISE:                   "RISE",
+	MethodArticleCAM:             "CAM (article)",
+	MethodArticleGradCAM:         "Grad-CAM (article)",
+	MethodArticleGradCAMPlusPlus: "Grad-CAM++ (article)",
+}
+
 // Title is the method's name as people write it: "Grad-CAM++".
 func (m Method) Title() string {
-	switch m {
-	case MethodCAM:
-		return "CAM"
-	case MethodGradCAM:
-		return "Grad-CAM"
-	case MethodGradCAMPlusPlus:
-		return "Grad-CAM++"
-	case MethodArticleCAM:
-		return "CAM (article)"
-	case MethodArticleGradCAM:
-		return "Grad-CAM (article)"
-	case MethodArticleGradCAMPlusPlus:
-		return "Grad-CAM++ (article)"
-	default:
-		return string(m)
+	if title, known := titles[m]; known {
+		return title
 	}
+	return string(m)
 }
 
 // ParseMethod reads a method's name as people type it: any case, with - or _, and ++ for plus_plus.
@@ -64,14 +95,18 @@ func ParseMethod(s string, known []Method) (Method, error) {
 }
 
 // Needs tells what a method has to know beside the activations.
-type Needs uint8
+type Needs uint16
 
 // What a method may need.
 const (
-	NeedsGradients    Needs = 1 << iota // ∂S/∂A at the layer
-	NeedsClassWeights                   // the weights of a head that is global average pooling + one dense layer
-	NeedsKernel                         // the kernel of the layer's own convolution
-	NeedsProbability                    // the method is defined on the softmax probability, whatever score is asked for
+	NeedsGradients       Needs = 1 << iota // ∂S/∂A at the layer
+	NeedsClassWeights                      // the weights of a head that is global average pooling + one dense layer
+	NeedsHead                              // all of that head, which must end in a softmax
+	NeedsKernel                            // the kernel of the layer's own convolution
+	NeedsProbability                       // the method is defined on the softmax probability, whatever score is asked for
+	NeedsInputGradients                    // ∂S/∂x at the image
+	NeedsGuidedGradients                   // the same by guided backpropagation
+	NeedsCrossing                          // what Model.PredictFrom has to know
 )
 
 // Has tells whether all of other is in n.

@@ -15,6 +15,9 @@ type Model interface {
 	Predict(ctx context.Context, images *Tensor) (*Prediction, error)
 	// Explain runs the forward pass and, where asked for, the backward pass.
 	Explain(ctx context.Context, request *ExplainRequest) (*ExplainResult, error)
+	// PredictFrom runs what lies behind a layer, with other activations [N, H, W, C] than the image's own: those of the
+	// evidence, which was collected with NeedsCrossing.
+	PredictFrom(ctx context.Context, from *Evidence, activations *Tensor) (*Prediction, error)
 	Close() error
 }
 
@@ -41,7 +44,7 @@ type Target struct {
 // ExplainRequest asks for the evidence of every (row, layer, target).
 type ExplainRequest struct {
 	Images  *Tensor    // [N, H, W, C], in the model's own units
-	Layers  []string   // full layer names, as in Spec.Layers
+	Layers  []string   // full layer names, as in Spec.Layers; none if the input alone is explained
 	Targets [][]Target // per row, at least one each
 	Score   Score
 	Needs   Needs
@@ -50,22 +53,36 @@ type ExplainRequest struct {
 // ExplainResult is a prediction with its evidence.
 type ExplainResult struct {
 	Prediction *Prediction
-	Evidence   []Evidence // ordered by row, then layer, then target
+	Evidence   []Evidence // ordered by row, then layer, then target; without layers, by row, then target
 }
 
 // Evidence is all that a method may look at: one row, one layer, one target.
 type Evidence struct {
 	Row         int
-	Layer       string
+	Layer       string  // "" if the input alone is explained
 	Class       int     // the class index the target resolved to
 	Versus      int     // -1 for none
-	Activations *Tensor // A [H, W, C]
+	Input       *Tensor // x [H, W, C], the image in the model's own units
+	Activations *Tensor // A [H, W, C] of the layer; nil without one
 	Gradients   *Tensor // ∂S/∂A [H, W, C]; nil unless NeedsGradients
 	Logit       float32 // of Class
 	Probability float32 // of Class
+	// Score is S: the logit or the probability of Class, as asked for, minus that of Versus.
+	Score float32
+	// InputGradients is ∂S/∂x [H, W, C]; nil unless NeedsInputGradients.
+	InputGradients *Tensor
+	// GuidedGradients is ∂S/∂x by guided backpropagation [H, W, C]; nil unless NeedsGuidedGradients.
+	GuidedGradients *Tensor
 	// ClassWeights is w^c [C], the weights of the head's dense layer for Class (minus those for Versus); nil unless
-	// NeedsClassWeights, which only a layer with HeadInput can fulfil.
+	// NeedsClassWeights, which only Spec.Head.PooledLayer can fulfil.
 	ClassWeights []float32
+	// HeadKernel is the kernel [C, classes] of the head's dense layer, and Probabilities [classes] is what it ends in; nil
+	// unless NeedsHead.
+	HeadKernel    *Tensor
+	Probabilities []float32
 	// Kernel is the kernel [kh, kw, in, out] of the layer's own convolution; nil unless NeedsKernel.
 	Kernel *Tensor
+	// Crossing are the tensors, [1, …] each, that pass by the layer on their way to the classes; nil unless NeedsCrossing.
+	// Only the model that made them knows their order.
+	Crossing []*Tensor
 }

@@ -28,6 +28,11 @@ type Input struct {
 	Width    int // 0 for any
 	Channels int
 	DType    string // "float32", "uint8", …: what the model itself takes; a Model converts from float32
+	// Gradients is false when some operation between the input and the logits has no gradient; Reason names it.
+	Gradients bool
+	Reason    string
+	// Guided tells that guided backpropagation is possible: there are gradients, and rectifiers on their way.
+	Guided bool
 }
 
 // Output is one output of the signature.
@@ -72,6 +77,7 @@ type Layer struct {
 	Gradients bool
 	Reason    string
 	Kernel    bool // the layer is a convolution whose kernel is known
+	Resumable bool // Model.PredictFrom works here
 }
 
 // Label is the label of a class, or "class 7" when the model has none.
@@ -111,7 +117,7 @@ func (s *Spec) FindLayer(name string) (*Layer, error) {
 	}
 	if name == "" {
 		return nil, Errorf(FailedPrecondition, "NO_EXPLAINABLE_LAYER",
-			"no layer of this model can be explained: there is no feature map [N, H, W, C] between the input and the classes; Predict works")
+			"no layer of this model can be explained: there is no feature map [N, H, W, C] between the input and the classes; name no layer, and ask for methods that explain the input itself, as GetModel lists them")
 	}
 	for i := range s.Layers {
 		if s.Layers[i].answersTo(name) {

@@ -332,7 +332,7 @@ type ExplainResponse struct {
 	Model   *ModelRef              `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
 	// Most probable first.
 	Predictions []*ClassScore `protobuf:"bytes,3,rep,name=predictions,proto3" json:"predictions,omitempty"`
-	// Ordered by layer, then target, then method, each as in the request.
+	// Ordered by layer, then target, then method, each as in the request; with a fusion, by target, then method.
 	Explanations  []*Explanation `protobuf:"bytes,4,rep,name=explanations,proto3" json:"explanations,omitempty"`
 	ComparisonPng []byte         `protobuf:"bytes,5,opt,name=comparison_png,json=comparisonPng,proto3" json:"comparison_png,omitempty"`
 	Timing        *Timing        `protobuf:"bytes,6,opt,name=timing,proto3" json:"timing,omitempty"`
@@ -778,7 +778,9 @@ type ExplainStreamConfig struct {
 	VersionLabel string         `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	Config       *ExplainConfig `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	// Answer in the order of the images instead of as they are ready.
-	Ordered       bool `protobuf:"varint,5,opt,name=ordered,proto3" json:"ordered,omitempty"`
+	Ordered bool `protobuf:"varint,5,opt,name=ordered,proto3" json:"ordered,omitempty"`
+	// Report the progress of methods that take many passes.
+	Progress      bool `protobuf:"varint,6,opt,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -844,6 +846,13 @@ func (x *ExplainStreamConfig) GetConfig() *ExplainConfig {
 func (x *ExplainStreamConfig) GetOrdered() bool {
 	if x != nil {
 		return x.Ordered
+	}
+	return false
+}
+
+func (x *ExplainStreamConfig) GetProgress() bool {
+	if x != nil {
+		return x.Progress
 	}
 	return false
 }
@@ -941,6 +950,7 @@ type ExplainStreamResponse struct {
 	//	*ExplainStreamResponse_Error
 	//	*ExplainStreamResponse_Draining
 	//	*ExplainStreamResponse_Summary
+	//	*ExplainStreamResponse_Progress
 	Message       isExplainStreamResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1028,6 +1038,15 @@ func (x *ExplainStreamResponse) GetSummary() *Summary {
 	return nil
 }
 
+func (x *ExplainStreamResponse) GetProgress() *Progress {
+	if x != nil {
+		if x, ok := x.Message.(*ExplainStreamResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
 type isExplainStreamResponse_Message interface {
 	isExplainStreamResponse_Message()
 }
@@ -1052,6 +1071,10 @@ type ExplainStreamResponse_Summary struct {
 	Summary *Summary `protobuf:"bytes,5,opt,name=summary,proto3,oneof"`
 }
 
+type ExplainStreamResponse_Progress struct {
+	Progress *Progress `protobuf:"bytes,6,opt,name=progress,proto3,oneof"`
+}
+
 func (*ExplainStreamResponse_Started) isExplainStreamResponse_Message() {}
 
 func (*ExplainStreamResponse_Result) isExplainStreamResponse_Message() {}
@@ -1061,6 +1084,8 @@ func (*ExplainStreamResponse_Error) isExplainStreamResponse_Message() {}
 func (*ExplainStreamResponse_Draining) isExplainStreamResponse_Message() {}
 
 func (*ExplainStreamResponse_Summary) isExplainStreamResponse_Message() {}
+
+func (*ExplainStreamResponse_Progress) isExplainStreamResponse_Message() {}
 
 // Started is the first answer of a stream. The version is pinned for the life of the stream.
 type Started struct {
@@ -1222,6 +1247,77 @@ func (x *ItemResult) GetResponse() *ExplainResponse {
 	return nil
 }
 
+// Progress tells how far the work on one image is. It comes only if it was asked for, a few times a second, and never
+// after the image's result.
+type Progress struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sequence int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The method that is at work, and how many of its passes are done. It starts anew for each layer.
+	Method        Method `protobuf:"varint,2,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
+	Done          int64  `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
+	Total         int64  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Progress) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Progress) GetMethod() Method {
+	if x != nil {
+		return x.Method
+	}
+	return Method_METHOD_UNSPECIFIED
+}
+
+func (x *Progress) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *Progress) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 // ItemError tells why one image has no result.
 type ItemError struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1233,7 +1329,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[14]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1341,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[14]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1354,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{14}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ItemError) GetSequence() int64 {
@@ -1285,7 +1381,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[15]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1393,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[15]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1406,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{15}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{16}
 }
 
 // Summary is the last answer of a stream.
@@ -1324,7 +1420,7 @@ type Summary struct {
 
 func (x *Summary) Reset() {
 	*x = Summary{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[16]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1432,7 @@ func (x *Summary) String() string {
 func (*Summary) ProtoMessage() {}
 
 func (x *Summary) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[16]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1445,7 @@ func (x *Summary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Summary.ProtoReflect.Descriptor instead.
 func (*Summary) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{16}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Summary) GetSucceeded() int64 {
@@ -1375,7 +1471,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[17]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1483,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[17]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1496,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{17}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{18}
 }
 
 // ListModelsResponse is every model that the server knows, those that failed to load too.
@@ -1413,7 +1509,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[18]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1521,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[18]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1534,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{18}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -1459,7 +1555,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[19]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1567,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[19]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1580,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{19}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ModelStatus) GetName() string {
@@ -1516,7 +1612,7 @@ type ModelVersion struct {
 
 func (x *ModelVersion) Reset() {
 	*x = ModelVersion{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[20]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1624,7 @@ func (x *ModelVersion) String() string {
 func (*ModelVersion) ProtoMessage() {}
 
 func (x *ModelVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[20]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1637,7 @@ func (x *ModelVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersion.ProtoReflect.Descriptor instead.
 func (*ModelVersion) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{20}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ModelVersion) GetVersion() int64 {
@@ -1586,7 +1682,7 @@ type GetModelRequest struct {
 
 func (x *GetModelRequest) Reset() {
 	*x = GetModelRequest{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[21]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1694,7 @@ func (x *GetModelRequest) String() string {
 func (*GetModelRequest) ProtoMessage() {}
 
 func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[21]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1707,7 @@ func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelRequest.ProtoReflect.Descriptor instead.
 func (*GetModelRequest) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{21}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetModelRequest) GetModel() string {
@@ -1651,14 +1747,16 @@ type GetModelResponse struct {
 	// What was noticed about the model that a user may want to know.
 	Warnings []string `protobuf:"bytes,9,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// All versions of the model.
-	Versions      []*ModelVersion `protobuf:"bytes,10,rep,name=versions,proto3" json:"versions,omitempty"`
+	Versions []*ModelVersion `protobuf:"bytes,10,rep,name=versions,proto3" json:"versions,omitempty"`
+	// Those that look at no layer. They stand with each layer too.
+	InputMethods  []Method `protobuf:"varint,11,rep,packed,name=input_methods,json=inputMethods,proto3,enum=explaind.v1.Method" json:"input_methods,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetModelResponse) Reset() {
 	*x = GetModelResponse{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[22]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1768,7 @@ func (x *GetModelResponse) String() string {
 func (*GetModelResponse) ProtoMessage() {}
 
 func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[22]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1781,7 @@ func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelResponse.ProtoReflect.Descriptor instead.
 func (*GetModelResponse) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{22}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetModelResponse) GetModel() *ModelRef {
@@ -1756,6 +1854,13 @@ func (x *GetModelResponse) GetVersions() []*ModelVersion {
 	return nil
 }
 
+func (x *GetModelResponse) GetInputMethods() []Method {
+	if x != nil {
+		return x.InputMethods
+	}
+	return nil
+}
+
 // ModelInput is the image tensor that the model takes.
 type ModelInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1775,7 +1880,7 @@ type ModelInput struct {
 
 func (x *ModelInput) Reset() {
 	*x = ModelInput{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[23]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1892,7 @@ func (x *ModelInput) String() string {
 func (*ModelInput) ProtoMessage() {}
 
 func (x *ModelInput) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[23]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1905,7 @@ func (x *ModelInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelInput.ProtoReflect.Descriptor instead.
 func (*ModelInput) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{23}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ModelInput) GetName() string {
@@ -1858,7 +1963,7 @@ type ModelOutput struct {
 
 func (x *ModelOutput) Reset() {
 	*x = ModelOutput{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[24]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +1975,7 @@ func (x *ModelOutput) String() string {
 func (*ModelOutput) ProtoMessage() {}
 
 func (x *ModelOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[24]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +1988,7 @@ func (x *ModelOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelOutput.ProtoReflect.Descriptor instead.
 func (*ModelOutput) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{24}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ModelOutput) GetName() string {
@@ -1922,7 +2027,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[25]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2039,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[25]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2052,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{25}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Head) GetOutput() string {
@@ -2000,7 +2105,7 @@ type Preprocessing struct {
 
 func (x *Preprocessing) Reset() {
 	*x = Preprocessing{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[26]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2117,7 @@ func (x *Preprocessing) String() string {
 func (*Preprocessing) ProtoMessage() {}
 
 func (x *Preprocessing) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[26]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2130,7 @@ func (x *Preprocessing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preprocessing.ProtoReflect.Descriptor instead.
 func (*Preprocessing) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{26}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Preprocessing) GetMode() string {
@@ -2106,7 +2211,7 @@ type Layer struct {
 
 func (x *Layer) Reset() {
 	*x = Layer{}
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[27]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2223,7 @@ func (x *Layer) String() string {
 func (*Layer) ProtoMessage() {}
 
 func (x *Layer) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_explain_service_proto_msgTypes[27]
+	mi := &file_explaind_v1_explain_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2236,7 @@ func (x *Layer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Layer.ProtoReflect.Descriptor instead.
 func (*Layer) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{27}
+	return file_explaind_v1_explain_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Layer) GetName() string {
@@ -2243,23 +2348,25 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\v2\x16.explaind.v1.ItemErrorH\x00R\x05error\x123\n" +
 	"\bdraining\x18\x04 \x01(\v2\x15.explaind.v1.DrainingH\x00R\bdraining\x120\n" +
 	"\asummary\x18\x05 \x01(\v2\x14.explaind.v1.SummaryH\x00R\asummaryB\t\n" +
-	"\amessage\"\xb8\x01\n" +
+	"\amessage\"\xd4\x01\n" +
 	"\x13ExplainStreamConfig\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12#\n" +
 	"\rversion_label\x18\x03 \x01(\tR\fversionLabel\x122\n" +
 	"\x06config\x18\x04 \x01(\v2\x1a.explaind.v1.ExplainConfigR\x06config\x12\x18\n" +
-	"\aordered\x18\x05 \x01(\bR\aordered\"\x8b\x01\n" +
+	"\aordered\x18\x05 \x01(\bR\aordered\x12\x1a\n" +
+	"\bprogress\x18\x06 \x01(\bR\bprogress\"\x8b\x01\n" +
 	"\x14ExplainStreamRequest\x12:\n" +
 	"\x06config\x18\x01 \x01(\v2 .explaind.v1.ExplainStreamConfigH\x00R\x06config\x12,\n" +
 	"\x04item\x18\x02 \x01(\v2\x16.explaind.v1.ImageItemH\x00R\x04itemB\t\n" +
-	"\amessage\"\x9e\x02\n" +
+	"\amessage\"\xd3\x02\n" +
 	"\x15ExplainStreamResponse\x120\n" +
 	"\astarted\x18\x01 \x01(\v2\x14.explaind.v1.StartedH\x00R\astarted\x121\n" +
 	"\x06result\x18\x02 \x01(\v2\x17.explaind.v1.ItemResultH\x00R\x06result\x12.\n" +
 	"\x05error\x18\x03 \x01(\v2\x16.explaind.v1.ItemErrorH\x00R\x05error\x123\n" +
 	"\bdraining\x18\x04 \x01(\v2\x15.explaind.v1.DrainingH\x00R\bdraining\x120\n" +
-	"\asummary\x18\x05 \x01(\v2\x14.explaind.v1.SummaryH\x00R\asummaryB\t\n" +
+	"\asummary\x18\x05 \x01(\v2\x14.explaind.v1.SummaryH\x00R\asummary\x123\n" +
+	"\bprogress\x18\x06 \x01(\v2\x15.explaind.v1.ProgressH\x00R\bprogressB\t\n" +
 	"\amessage\"Z\n" +
 	"\aStarted\x12+\n" +
 	"\x05model\x18\x01 \x01(\v2\x15.explaind.v1.ModelRefR\x05model\x12\"\n" +
@@ -2270,7 +2377,12 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\n" +
 	"ItemResult\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x128\n" +
-	"\bresponse\x18\x02 \x01(\v2\x1c.explaind.v1.ExplainResponseR\bresponse\"S\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1c.explaind.v1.ExplainResponseR\bresponse\"}\n" +
+	"\bProgress\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12+\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x13.explaind.v1.MethodR\x06method\x12\x12\n" +
+	"\x04done\x18\x03 \x01(\x03R\x04done\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\"S\n" +
 	"\tItemError\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12*\n" +
 	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\n" +
@@ -2293,7 +2405,7 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\x0fGetModelRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12#\n" +
-	"\rversion_label\x18\x03 \x01(\tR\fversionLabel\"\xc7\x03\n" +
+	"\rversion_label\x18\x03 \x01(\tR\fversionLabel\"\x81\x04\n" +
 	"\x10GetModelResponse\x12+\n" +
 	"\x05model\x18\x01 \x01(\v2\x15.explaind.v1.ModelRefR\x05model\x12-\n" +
 	"\x05input\x18\x02 \x01(\v2\x17.explaind.v1.ModelInputR\x05input\x122\n" +
@@ -2305,7 +2417,8 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\rdefault_layer\x18\b \x01(\tR\fdefaultLayer\x12\x1a\n" +
 	"\bwarnings\x18\t \x03(\tR\bwarnings\x125\n" +
 	"\bversions\x18\n" +
-	" \x03(\v2\x19.explaind.v1.ModelVersionR\bversions\"\x96\x01\n" +
+	" \x03(\v2\x19.explaind.v1.ModelVersionR\bversions\x128\n" +
+	"\rinput_methods\x18\v \x03(\x0e2\x13.explaind.v1.MethodR\finputMethods\"\x96\x01\n" +
 	"\n" +
 	"ModelInput\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
@@ -2371,7 +2484,7 @@ func file_explaind_v1_explain_service_proto_rawDescGZIP() []byte {
 }
 
 var file_explaind_v1_explain_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_explaind_v1_explain_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_explaind_v1_explain_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_explaind_v1_explain_service_proto_goTypes = []any{
 	(ModelState)(0),               // 0: explaind.v1.ModelState
 	(*PredictRequest)(nil),        // 1: explaind.v1.PredictRequest
@@ -2388,91 +2501,95 @@ var file_explaind_v1_explain_service_proto_goTypes = []any{
 	(*Started)(nil),               // 12: explaind.v1.Started
 	(*PredictItemResult)(nil),     // 13: explaind.v1.PredictItemResult
 	(*ItemResult)(nil),            // 14: explaind.v1.ItemResult
-	(*ItemError)(nil),             // 15: explaind.v1.ItemError
-	(*Draining)(nil),              // 16: explaind.v1.Draining
-	(*Summary)(nil),               // 17: explaind.v1.Summary
-	(*ListModelsRequest)(nil),     // 18: explaind.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 19: explaind.v1.ListModelsResponse
-	(*ModelStatus)(nil),           // 20: explaind.v1.ModelStatus
-	(*ModelVersion)(nil),          // 21: explaind.v1.ModelVersion
-	(*GetModelRequest)(nil),       // 22: explaind.v1.GetModelRequest
-	(*GetModelResponse)(nil),      // 23: explaind.v1.GetModelResponse
-	(*ModelInput)(nil),            // 24: explaind.v1.ModelInput
-	(*ModelOutput)(nil),           // 25: explaind.v1.ModelOutput
-	(*Head)(nil),                  // 26: explaind.v1.Head
-	(*Preprocessing)(nil),         // 27: explaind.v1.Preprocessing
-	(*Layer)(nil),                 // 28: explaind.v1.Layer
-	(*Image)(nil),                 // 29: explaind.v1.Image
-	(*ModelRef)(nil),              // 30: explaind.v1.ModelRef
-	(*ClassScore)(nil),            // 31: explaind.v1.ClassScore
-	(*NamedTensor)(nil),           // 32: explaind.v1.NamedTensor
-	(*Timing)(nil),                // 33: explaind.v1.Timing
-	(*ExplainConfig)(nil),         // 34: explaind.v1.ExplainConfig
-	(*Explanation)(nil),           // 35: explaind.v1.Explanation
-	(*status.Status)(nil),         // 36: google.rpc.Status
+	(*Progress)(nil),              // 15: explaind.v1.Progress
+	(*ItemError)(nil),             // 16: explaind.v1.ItemError
+	(*Draining)(nil),              // 17: explaind.v1.Draining
+	(*Summary)(nil),               // 18: explaind.v1.Summary
+	(*ListModelsRequest)(nil),     // 19: explaind.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 20: explaind.v1.ListModelsResponse
+	(*ModelStatus)(nil),           // 21: explaind.v1.ModelStatus
+	(*ModelVersion)(nil),          // 22: explaind.v1.ModelVersion
+	(*GetModelRequest)(nil),       // 23: explaind.v1.GetModelRequest
+	(*GetModelResponse)(nil),      // 24: explaind.v1.GetModelResponse
+	(*ModelInput)(nil),            // 25: explaind.v1.ModelInput
+	(*ModelOutput)(nil),           // 26: explaind.v1.ModelOutput
+	(*Head)(nil),                  // 27: explaind.v1.Head
+	(*Preprocessing)(nil),         // 28: explaind.v1.Preprocessing
+	(*Layer)(nil),                 // 29: explaind.v1.Layer
+	(*Image)(nil),                 // 30: explaind.v1.Image
+	(*ModelRef)(nil),              // 31: explaind.v1.ModelRef
+	(*ClassScore)(nil),            // 32: explaind.v1.ClassScore
+	(*NamedTensor)(nil),           // 33: explaind.v1.NamedTensor
+	(*Timing)(nil),                // 34: explaind.v1.Timing
+	(*ExplainConfig)(nil),         // 35: explaind.v1.ExplainConfig
+	(*Explanation)(nil),           // 36: explaind.v1.Explanation
 	(Method)(0),                   // 37: explaind.v1.Method
+	(*status.Status)(nil),         // 38: google.rpc.Status
 }
 var file_explaind_v1_explain_service_proto_depIdxs = []int32{
-	29, // 0: explaind.v1.PredictRequest.image:type_name -> explaind.v1.Image
-	30, // 1: explaind.v1.PredictResponse.model:type_name -> explaind.v1.ModelRef
-	31, // 2: explaind.v1.PredictResponse.predictions:type_name -> explaind.v1.ClassScore
-	32, // 3: explaind.v1.PredictResponse.outputs:type_name -> explaind.v1.NamedTensor
-	33, // 4: explaind.v1.PredictResponse.timing:type_name -> explaind.v1.Timing
-	29, // 5: explaind.v1.ExplainRequest.image:type_name -> explaind.v1.Image
-	34, // 6: explaind.v1.ExplainRequest.config:type_name -> explaind.v1.ExplainConfig
-	30, // 7: explaind.v1.ExplainResponse.model:type_name -> explaind.v1.ModelRef
-	31, // 8: explaind.v1.ExplainResponse.predictions:type_name -> explaind.v1.ClassScore
-	35, // 9: explaind.v1.ExplainResponse.explanations:type_name -> explaind.v1.Explanation
-	33, // 10: explaind.v1.ExplainResponse.timing:type_name -> explaind.v1.Timing
-	29, // 11: explaind.v1.ImageItem.image:type_name -> explaind.v1.Image
+	30, // 0: explaind.v1.PredictRequest.image:type_name -> explaind.v1.Image
+	31, // 1: explaind.v1.PredictResponse.model:type_name -> explaind.v1.ModelRef
+	32, // 2: explaind.v1.PredictResponse.predictions:type_name -> explaind.v1.ClassScore
+	33, // 3: explaind.v1.PredictResponse.outputs:type_name -> explaind.v1.NamedTensor
+	34, // 4: explaind.v1.PredictResponse.timing:type_name -> explaind.v1.Timing
+	30, // 5: explaind.v1.ExplainRequest.image:type_name -> explaind.v1.Image
+	35, // 6: explaind.v1.ExplainRequest.config:type_name -> explaind.v1.ExplainConfig
+	31, // 7: explaind.v1.ExplainResponse.model:type_name -> explaind.v1.ModelRef
+	32, // 8: explaind.v1.ExplainResponse.predictions:type_name -> explaind.v1.ClassScore
+	36, // 9: explaind.v1.ExplainResponse.explanations:type_name -> explaind.v1.Explanation
+	34, // 10: explaind.v1.ExplainResponse.timing:type_name -> explaind.v1.Timing
+	30, // 11: explaind.v1.ImageItem.image:type_name -> explaind.v1.Image
 	6,  // 12: explaind.v1.PredictStreamRequest.config:type_name -> explaind.v1.PredictStreamConfig
 	5,  // 13: explaind.v1.PredictStreamRequest.item:type_name -> explaind.v1.ImageItem
 	12, // 14: explaind.v1.PredictStreamResponse.started:type_name -> explaind.v1.Started
 	13, // 15: explaind.v1.PredictStreamResponse.result:type_name -> explaind.v1.PredictItemResult
-	15, // 16: explaind.v1.PredictStreamResponse.error:type_name -> explaind.v1.ItemError
-	16, // 17: explaind.v1.PredictStreamResponse.draining:type_name -> explaind.v1.Draining
-	17, // 18: explaind.v1.PredictStreamResponse.summary:type_name -> explaind.v1.Summary
-	34, // 19: explaind.v1.ExplainStreamConfig.config:type_name -> explaind.v1.ExplainConfig
+	16, // 16: explaind.v1.PredictStreamResponse.error:type_name -> explaind.v1.ItemError
+	17, // 17: explaind.v1.PredictStreamResponse.draining:type_name -> explaind.v1.Draining
+	18, // 18: explaind.v1.PredictStreamResponse.summary:type_name -> explaind.v1.Summary
+	35, // 19: explaind.v1.ExplainStreamConfig.config:type_name -> explaind.v1.ExplainConfig
 	9,  // 20: explaind.v1.ExplainStreamRequest.config:type_name -> explaind.v1.ExplainStreamConfig
 	5,  // 21: explaind.v1.ExplainStreamRequest.item:type_name -> explaind.v1.ImageItem
 	12, // 22: explaind.v1.ExplainStreamResponse.started:type_name -> explaind.v1.Started
 	14, // 23: explaind.v1.ExplainStreamResponse.result:type_name -> explaind.v1.ItemResult
-	15, // 24: explaind.v1.ExplainStreamResponse.error:type_name -> explaind.v1.ItemError
-	16, // 25: explaind.v1.ExplainStreamResponse.draining:type_name -> explaind.v1.Draining
-	17, // 26: explaind.v1.ExplainStreamResponse.summary:type_name -> explaind.v1.Summary
-	30, // 27: explaind.v1.Started.model:type_name -> explaind.v1.ModelRef
-	2,  // 28: explaind.v1.PredictItemResult.response:type_name -> explaind.v1.PredictResponse
-	4,  // 29: explaind.v1.ItemResult.response:type_name -> explaind.v1.ExplainResponse
-	36, // 30: explaind.v1.ItemError.status:type_name -> google.rpc.Status
-	20, // 31: explaind.v1.ListModelsResponse.models:type_name -> explaind.v1.ModelStatus
-	21, // 32: explaind.v1.ModelStatus.versions:type_name -> explaind.v1.ModelVersion
-	0,  // 33: explaind.v1.ModelVersion.state:type_name -> explaind.v1.ModelState
-	36, // 34: explaind.v1.ModelVersion.status:type_name -> google.rpc.Status
-	30, // 35: explaind.v1.GetModelResponse.model:type_name -> explaind.v1.ModelRef
-	24, // 36: explaind.v1.GetModelResponse.input:type_name -> explaind.v1.ModelInput
-	25, // 37: explaind.v1.GetModelResponse.outputs:type_name -> explaind.v1.ModelOutput
-	26, // 38: explaind.v1.GetModelResponse.head:type_name -> explaind.v1.Head
-	27, // 39: explaind.v1.GetModelResponse.preprocessing:type_name -> explaind.v1.Preprocessing
-	28, // 40: explaind.v1.GetModelResponse.layers:type_name -> explaind.v1.Layer
-	21, // 41: explaind.v1.GetModelResponse.versions:type_name -> explaind.v1.ModelVersion
-	37, // 42: explaind.v1.Layer.methods:type_name -> explaind.v1.Method
-	1,  // 43: explaind.v1.ExplainService.Predict:input_type -> explaind.v1.PredictRequest
-	7,  // 44: explaind.v1.ExplainService.PredictStream:input_type -> explaind.v1.PredictStreamRequest
-	3,  // 45: explaind.v1.ExplainService.Explain:input_type -> explaind.v1.ExplainRequest
-	10, // 46: explaind.v1.ExplainService.ExplainStream:input_type -> explaind.v1.ExplainStreamRequest
-	18, // 47: explaind.v1.ExplainService.ListModels:input_type -> explaind.v1.ListModelsRequest
-	22, // 48: explaind.v1.ExplainService.GetModel:input_type -> explaind.v1.GetModelRequest
-	2,  // 49: explaind.v1.ExplainService.Predict:output_type -> explaind.v1.PredictResponse
-	8,  // 50: explaind.v1.ExplainService.PredictStream:output_type -> explaind.v1.PredictStreamResponse
-	4,  // 51: explaind.v1.ExplainService.Explain:output_type -> explaind.v1.ExplainResponse
-	11, // 52: explaind.v1.ExplainService.ExplainStream:output_type -> explaind.v1.ExplainStreamResponse
-	19, // 53: explaind.v1.ExplainService.ListModels:output_type -> explaind.v1.ListModelsResponse
-	23, // 54: explaind.v1.ExplainService.GetModel:output_type -> explaind.v1.GetModelResponse
-	49, // [49:55] is the sub-list for method output_type
-	43, // [43:49] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	16, // 24: explaind.v1.ExplainStreamResponse.error:type_name -> explaind.v1.ItemError
+	17, // 25: explaind.v1.ExplainStreamResponse.draining:type_name -> explaind.v1.Draining
+	18, // 26: explaind.v1.ExplainStreamResponse.summary:type_name -> explaind.v1.Summary
+	15, // 27: explaind.v1.ExplainStreamResponse.progress:type_name -> explaind.v1.Progress
+	31, // 28: explaind.v1.Started.model:type_name -> explaind.v1.ModelRef
+	2,  // 29: explaind.v1.PredictItemResult.response:type_name -> explaind.v1.PredictResponse
+	4,  // 30: explaind.v1.ItemResult.response:type_name -> explaind.v1.ExplainResponse
+	37, // 31: explaind.v1.Progress.method:type_name -> explaind.v1.Method
+	38, // 32: explaind.v1.ItemError.status:type_name -> google.rpc.Status
+	21, // 33: explaind.v1.ListModelsResponse.models:type_name -> explaind.v1.ModelStatus
+	22, // 34: explaind.v1.ModelStatus.versions:type_name -> explaind.v1.ModelVersion
+	0,  // 35: explaind.v1.ModelVersion.state:type_name -> explaind.v1.ModelState
+	38, // 36: explaind.v1.ModelVersion.status:type_name -> google.rpc.Status
+	31, // 37: explaind.v1.GetModelResponse.model:type_name -> explaind.v1.ModelRef
+	25, // 38: explaind.v1.GetModelResponse.input:type_name -> explaind.v1.ModelInput
+	26, // 39: explaind.v1.GetModelResponse.outputs:type_name -> explaind.v1.ModelOutput
+	27, // 40: explaind.v1.GetModelResponse.head:type_name -> explaind.v1.Head
+	28, // 41: explaind.v1.GetModelResponse.preprocessing:type_name -> explaind.v1.Preprocessing
+	29, // 42: explaind.v1.GetModelResponse.layers:type_name -> explaind.v1.Layer
+	22, // 43: explaind.v1.GetModelResponse.versions:type_name -> explaind.v1.ModelVersion
+	37, // 44: explaind.v1.GetModelResponse.input_methods:type_name -> explaind.v1.Method
+	37, // 45: explaind.v1.Layer.methods:type_name -> explaind.v1.Method
+	1,  // 46: explaind.v1.ExplainService.Predict:input_type -> explaind.v1.PredictRequest
+	7,  // 47: explaind.v1.ExplainService.PredictStream:input_type -> explaind.v1.PredictStreamRequest
+	3,  // 48: explaind.v1.ExplainService.Explain:input_type -> explaind.v1.ExplainRequest
+	10, // 49: explaind.v1.ExplainService.ExplainStream:input_type -> explaind.v1.ExplainStreamRequest
+	19, // 50: explaind.v1.ExplainService.ListModels:input_type -> explaind.v1.ListModelsRequest
+	23, // 51: explaind.v1.ExplainService.GetModel:input_type -> explaind.v1.GetModelRequest
+	2,  // 52: explaind.v1.ExplainService.Predict:output_type -> explaind.v1.PredictResponse
+	8,  // 53: explaind.v1.ExplainService.PredictStream:output_type -> explaind.v1.PredictStreamResponse
+	4,  // 54: explaind.v1.ExplainService.Explain:output_type -> explaind.v1.ExplainResponse
+	11, // 55: explaind.v1.ExplainService.ExplainStream:output_type -> explaind.v1.ExplainStreamResponse
+	20, // 56: explaind.v1.ExplainService.ListModels:output_type -> explaind.v1.ListModelsResponse
+	24, // 57: explaind.v1.ExplainService.GetModel:output_type -> explaind.v1.GetModelResponse
+	52, // [52:58] is the sub-list for method output_type
+	46, // [46:52] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_explaind_v1_explain_service_proto_init() }
@@ -2502,6 +2619,7 @@ func file_explaind_v1_explain_service_proto_init() {
 		(*ExplainStreamResponse_Error)(nil),
 		(*ExplainStreamResponse_Draining)(nil),
 		(*ExplainStreamResponse_Summary)(nil),
+		(*ExplainStreamResponse_Progress)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2509,7 +2627,7 @@ func file_explaind_v1_explain_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_explaind_v1_explain_service_proto_rawDesc), len(file_explaind_v1_explain_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -75,19 +75,51 @@ func (DataType) EnumDescriptor() ([]byte, []int) {
 type Method int32
 
 const (
-	// GRAD_CAM.
 	Method_METHOD_UNSPECIFIED Method = 0
-	// Zhou et al. 2016. Only for heads of global average pooling and one dense layer, on the layer before the pooling.
+	// Class Activation Mapping (Zhou et al. 2016); only where the head is global average pooling and one dense layer.
 	Method_METHOD_CAM Method = 1
-	// Selvaraju et al. 2017.
+	// Grad-CAM (Selvaraju et al. 2017).
 	Method_METHOD_GRAD_CAM Method = 2
-	// Chattopadhay et al. 2018, equation 19.
+	// Grad-CAM++ (Chattopadhay et al. 2018).
 	Method_METHOD_GRAD_CAM_PLUS_PLUS Method = 3
-	// The article's CAM: weights from the first row of the layer's own kernel, independent of the class.
-	Method_METHOD_ARTICLE_CAM Method = 21
-	// The article's Grad-CAM: gradient of the probability.
-	Method_METHOD_ARTICLE_GRAD_CAM Method = 22
-	// The article's Grad-CAM++: gradient of the probability, α divided by its sum.
+	// HiResCAM (Draelos and Carin 2020).
+	Method_METHOD_HIRES_CAM Method = 4
+	// XGrad-CAM (Fu et al. 2020).
+	Method_METHOD_XGRAD_CAM Method = 5
+	// LayerCAM (Jiang et al. 2021).
+	Method_METHOD_LAYER_CAM Method = 6
+	// Eigen-CAM (Muhammad and Yeasin 2020); no class enters.
+	Method_METHOD_EIGEN_CAM Method = 7
+	// Eigen-CAM of the activations times their gradients.
+	Method_METHOD_EIGEN_GRAD_CAM Method = 8
+	// Score-CAM (Wang et al. 2020); one forward pass per channel.
+	Method_METHOD_SCORE_CAM Method = 9
+	// Ablation-CAM (Desai and Ramaswamy 2020); one pass from the layer on per channel.
+	Method_METHOD_ABLATION_CAM Method = 10
+	// Saliency (Simonyan et al. 2013). This and the next ones up to RISE, save those that have CAM in their names, explain
+	// the input itself: they look at no layer, and their maps are as large as the input.
+	Method_METHOD_SALIENCY Method = 11
+	// Gradient × Input.
+	Method_METHOD_GRADIENT_X_INPUT Method = 12
+	// SmoothGrad (Smilkov et al. 2017), VarGrad or SquareGrad.
+	Method_METHOD_SMOOTH_GRAD Method = 13
+	// Integrated Gradients (Sundararajan et al. 2017).
+	Method_METHOD_INTEGRATED_GRADIENTS Method = 14
+	// Guided Backpropagation (Springenberg et al. 2014); only where the network has rectifiers.
+	Method_METHOD_GUIDED_BACKPROP Method = 15
+	// Guided Backpropagation times Grad-CAM.
+	Method_METHOD_GUIDED_GRAD_CAM Method = 16
+	// Guided Backpropagation times Grad-CAM++.
+	Method_METHOD_GUIDED_GRAD_CAM_PLUS_PLUS Method = 17
+	// Smooth Grad-CAM++ (Omeiza et al. 2019).
+	Method_METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS Method = 18
+	// Occlusion (Zeiler and Fergus 2014); one forward pass per place of the patch.
+	Method_METHOD_OCCLUSION Method = 19
+	// RISE (Petsiuk et al. 2018); one forward pass per mask.
+	Method_METHOD_RISE Method = 20
+	// The three forms of the article that explaind grew out of.
+	Method_METHOD_ARTICLE_CAM                Method = 21
+	Method_METHOD_ARTICLE_GRAD_CAM           Method = 22
 	Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS Method = 23
 )
 
@@ -98,6 +130,23 @@ var (
 		1:  "METHOD_CAM",
 		2:  "METHOD_GRAD_CAM",
 		3:  "METHOD_GRAD_CAM_PLUS_PLUS",
+		4:  "METHOD_HIRES_CAM",
+		5:  "METHOD_XGRAD_CAM",
+		6:  "METHOD_LAYER_CAM",
+		7:  "METHOD_EIGEN_CAM",
+		8:  "METHOD_EIGEN_GRAD_CAM",
+		9:  "METHOD_SCORE_CAM",
+		10: "METHOD_ABLATION_CAM",
+		11: "METHOD_SALIENCY",
+		12: "METHOD_GRADIENT_X_INPUT",
+		13: "METHOD_SMOOTH_GRAD",
+		14: "METHOD_INTEGRATED_GRADIENTS",
+		15: "METHOD_GUIDED_BACKPROP",
+		16: "METHOD_GUIDED_GRAD_CAM",
+		17: "METHOD_GUIDED_GRAD_CAM_PLUS_PLUS",
+		18: "METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS",
+		19: "METHOD_OCCLUSION",
+		20: "METHOD_RISE",
 		21: "METHOD_ARTICLE_CAM",
 		22: "METHOD_ARTICLE_GRAD_CAM",
 		23: "METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS",
@@ -107,6 +156,23 @@ var (
 		"METHOD_CAM":                        1,
 		"METHOD_GRAD_CAM":                   2,
 		"METHOD_GRAD_CAM_PLUS_PLUS":         3,
+		"METHOD_HIRES_CAM":                  4,
+		"METHOD_XGRAD_CAM":                  5,
+		"METHOD_LAYER_CAM":                  6,
+		"METHOD_EIGEN_CAM":                  7,
+		"METHOD_EIGEN_GRAD_CAM":             8,
+		"METHOD_SCORE_CAM":                  9,
+		"METHOD_ABLATION_CAM":               10,
+		"METHOD_SALIENCY":                   11,
+		"METHOD_GRADIENT_X_INPUT":           12,
+		"METHOD_SMOOTH_GRAD":                13,
+		"METHOD_INTEGRATED_GRADIENTS":       14,
+		"METHOD_GUIDED_BACKPROP":            15,
+		"METHOD_GUIDED_GRAD_CAM":            16,
+		"METHOD_GUIDED_GRAD_CAM_PLUS_PLUS":  17,
+		"METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS":  18,
+		"METHOD_OCCLUSION":                  19,
+		"METHOD_RISE":                       20,
 		"METHOD_ARTICLE_CAM":                21,
 		"METHOD_ARTICLE_GRAD_CAM":           22,
 		"METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS": 23,
@@ -376,6 +442,9 @@ const (
 	Flag_FLAG_NON_FINITE Flag = 4
 	// ARTICLE Grad-CAM++: the α of at least one channel sum to zero; its weight was taken as 0.
 	Flag_FLAG_ZERO_ALPHA_CHANNEL Flag = 5
+	// Grad-CAM++: somewhere the denominator of α comes too close to zero, which negative activations can bring about; α was
+	// taken as 0 there.
+	Flag_FLAG_GUARDED_POLE Flag = 6
 )
 
 // Enum value maps for Flag.
@@ -387,6 +456,7 @@ var (
 		3: "FLAG_SATURATED_SCORE",
 		4: "FLAG_NON_FINITE",
 		5: "FLAG_ZERO_ALPHA_CHANNEL",
+		6: "FLAG_GUARDED_POLE",
 	}
 	Flag_value = map[string]int32{
 		"FLAG_UNSPECIFIED":        0,
@@ -395,6 +465,7 @@ var (
 		"FLAG_SATURATED_SCORE":    3,
 		"FLAG_NON_FINITE":         4,
 		"FLAG_ZERO_ALPHA_CHANNEL": 5,
+		"FLAG_GUARDED_POLE":       6,
 	}
 )
 
@@ -423,6 +494,289 @@ func (x Flag) Number() protoreflect.EnumNumber {
 // Deprecated: Use Flag.Descriptor instead.
 func (Flag) EnumDescriptor() ([]byte, []int) {
 	return file_explaind_v1_types_proto_rawDescGZIP(), []int{6}
+}
+
+// Fusion is how the maps of several layers become one. Each is divided by its maximum before.
+type Fusion int32
+
+const (
+	// One explanation per layer.
+	Fusion_FUSION_UNSPECIFIED Fusion = 0
+	Fusion_FUSION_MEAN        Fusion = 1
+	Fusion_FUSION_MAX         Fusion = 2
+	Fusion_FUSION_PRODUCT     Fusion = 3
+)
+
+// Enum value maps for Fusion.
+var (
+	Fusion_name = map[int32]string{
+		0: "FUSION_UNSPECIFIED",
+		1: "FUSION_MEAN",
+		2: "FUSION_MAX",
+		3: "FUSION_PRODUCT",
+	}
+	Fusion_value = map[string]int32{
+		"FUSION_UNSPECIFIED": 0,
+		"FUSION_MEAN":        1,
+		"FUSION_MAX":         2,
+		"FUSION_PRODUCT":     3,
+	}
+)
+
+func (x Fusion) Enum() *Fusion {
+	p := new(Fusion)
+	*p = x
+	return p
+}
+
+func (x Fusion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Fusion) Descriptor() protoreflect.EnumDescriptor {
+	return file_explaind_v1_types_proto_enumTypes[7].Descriptor()
+}
+
+func (Fusion) Type() protoreflect.EnumType {
+	return &file_explaind_v1_types_proto_enumTypes[7]
+}
+
+func (x Fusion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Fusion.Descriptor instead.
+func (Fusion) EnumDescriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{7}
+}
+
+// GradCamPlusPlusForm is how Grad-CAM++ computes its α.
+type GradCamPlusPlusForm int32
+
+const (
+	// EXPONENTIAL.
+	GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED GradCamPlusPlusForm = 0
+	// The paper's equation 19, of the exponential of the score.
+	GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL GradCamPlusPlusForm = 1
+	// The paper's equations 22 to 24, of the softmax; only where the head is global average pooling, one dense layer and a
+	// softmax.
+	GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX GradCamPlusPlusForm = 2
+	// Equation 19, and α divided by its sum over the positions with a positive gradient, as the authors' code does.
+	GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE GradCamPlusPlusForm = 3
+)
+
+// Enum value maps for GradCamPlusPlusForm.
+var (
+	GradCamPlusPlusForm_name = map[int32]string{
+		0: "GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED",
+		1: "GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL",
+		2: "GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX",
+		3: "GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE",
+	}
+	GradCamPlusPlusForm_value = map[string]int32{
+		"GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED":  0,
+		"GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL":  1,
+		"GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX":      2,
+		"GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE": 3,
+	}
+)
+
+func (x GradCamPlusPlusForm) Enum() *GradCamPlusPlusForm {
+	p := new(GradCamPlusPlusForm)
+	*p = x
+	return p
+}
+
+func (x GradCamPlusPlusForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GradCamPlusPlusForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_explaind_v1_types_proto_enumTypes[8].Descriptor()
+}
+
+func (GradCamPlusPlusForm) Type() protoreflect.EnumType {
+	return &file_explaind_v1_types_proto_enumTypes[8]
+}
+
+func (x GradCamPlusPlusForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GradCamPlusPlusForm.Descriptor instead.
+func (GradCamPlusPlusForm) EnumDescriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{8}
+}
+
+// NoiseStatistic is what SMOOTH_GRAD takes of the samples' gradients.
+type NoiseStatistic int32
+
+const (
+	// MEAN.
+	NoiseStatistic_NOISE_STATISTIC_UNSPECIFIED NoiseStatistic = 0
+	// SmoothGrad.
+	NoiseStatistic_NOISE_STATISTIC_MEAN NoiseStatistic = 1
+	// VarGrad.
+	NoiseStatistic_NOISE_STATISTIC_VARIANCE NoiseStatistic = 2
+	// SquareGrad.
+	NoiseStatistic_NOISE_STATISTIC_SQUARE NoiseStatistic = 3
+)
+
+// Enum value maps for NoiseStatistic.
+var (
+	NoiseStatistic_name = map[int32]string{
+		0: "NOISE_STATISTIC_UNSPECIFIED",
+		1: "NOISE_STATISTIC_MEAN",
+		2: "NOISE_STATISTIC_VARIANCE",
+		3: "NOISE_STATISTIC_SQUARE",
+	}
+	NoiseStatistic_value = map[string]int32{
+		"NOISE_STATISTIC_UNSPECIFIED": 0,
+		"NOISE_STATISTIC_MEAN":        1,
+		"NOISE_STATISTIC_VARIANCE":    2,
+		"NOISE_STATISTIC_SQUARE":      3,
+	}
+)
+
+func (x NoiseStatistic) Enum() *NoiseStatistic {
+	p := new(NoiseStatistic)
+	*p = x
+	return p
+}
+
+func (x NoiseStatistic) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NoiseStatistic) Descriptor() protoreflect.EnumDescriptor {
+	return file_explaind_v1_types_proto_enumTypes[9].Descriptor()
+}
+
+func (NoiseStatistic) Type() protoreflect.EnumType {
+	return &file_explaind_v1_types_proto_enumTypes[9]
+}
+
+func (x NoiseStatistic) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NoiseStatistic.Descriptor instead.
+func (NoiseStatistic) EnumDescriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{9}
+}
+
+// ScoreCamForm is how SCORE_CAM weighs the channels.
+type ScoreCamForm int32
+
+const (
+	// PAPER.
+	ScoreCamForm_SCORE_CAM_FORM_UNSPECIFIED ScoreCamForm = 0
+	// The softmax over the channels of the score, as Algorithm 1 of the paper.
+	ScoreCamForm_SCORE_CAM_FORM_PAPER ScoreCamForm = 1
+	// The probability of the class, as the authors' code.
+	ScoreCamForm_SCORE_CAM_FORM_OFFICIAL_CODE ScoreCamForm = 2
+)
+
+// Enum value maps for ScoreCamForm.
+var (
+	ScoreCamForm_name = map[int32]string{
+		0: "SCORE_CAM_FORM_UNSPECIFIED",
+		1: "SCORE_CAM_FORM_PAPER",
+		2: "SCORE_CAM_FORM_OFFICIAL_CODE",
+	}
+	ScoreCamForm_value = map[string]int32{
+		"SCORE_CAM_FORM_UNSPECIFIED":   0,
+		"SCORE_CAM_FORM_PAPER":         1,
+		"SCORE_CAM_FORM_OFFICIAL_CODE": 2,
+	}
+)
+
+func (x ScoreCamForm) Enum() *ScoreCamForm {
+	p := new(ScoreCamForm)
+	*p = x
+	return p
+}
+
+func (x ScoreCamForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScoreCamForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_explaind_v1_types_proto_enumTypes[10].Descriptor()
+}
+
+func (ScoreCamForm) Type() protoreflect.EnumType {
+	return &file_explaind_v1_types_proto_enumTypes[10]
+}
+
+func (x ScoreCamForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScoreCamForm.Descriptor instead.
+func (ScoreCamForm) EnumDescriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{10}
+}
+
+// Baseline is an image that shows nothing.
+type Baseline int32
+
+const (
+	// ZERO.
+	Baseline_BASELINE_UNSPECIFIED Baseline = 0
+	// 0 in the model's own units.
+	Baseline_BASELINE_ZERO Baseline = 1
+	// Black pixels, preprocessed.
+	Baseline_BASELINE_BLACK Baseline = 2
+	// The mean of the image, per channel.
+	Baseline_BASELINE_MEAN Baseline = 3
+	// The image, blurred by a Gaussian of 11×11 pixels with a standard deviation of 5.
+	Baseline_BASELINE_BLUR Baseline = 4
+)
+
+// Enum value maps for Baseline.
+var (
+	Baseline_name = map[int32]string{
+		0: "BASELINE_UNSPECIFIED",
+		1: "BASELINE_ZERO",
+		2: "BASELINE_BLACK",
+		3: "BASELINE_MEAN",
+		4: "BASELINE_BLUR",
+	}
+	Baseline_value = map[string]int32{
+		"BASELINE_UNSPECIFIED": 0,
+		"BASELINE_ZERO":        1,
+		"BASELINE_BLACK":       2,
+		"BASELINE_MEAN":        3,
+		"BASELINE_BLUR":        4,
+	}
+)
+
+func (x Baseline) Enum() *Baseline {
+	p := new(Baseline)
+	*p = x
+	return p
+}
+
+func (x Baseline) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Baseline) Descriptor() protoreflect.EnumDescriptor {
+	return file_explaind_v1_types_proto_enumTypes[11].Descriptor()
+}
+
+func (Baseline) Type() protoreflect.EnumType {
+	return &file_explaind_v1_types_proto_enumTypes[11]
+}
+
+func (x Baseline) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Baseline.Descriptor instead.
+func (Baseline) EnumDescriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{11}
 }
 
 // Image is one picture.
@@ -1081,9 +1435,11 @@ type ExplainConfig struct {
 	Targets []*Target `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
 	Score   Score     `protobuf:"varint,4,opt,name=score,proto3,enum=explaind.v1.Score" json:"score,omitempty"`
 	// How many classes the answer's predictions hold; 5 if 0.
-	TopK int32 `protobuf:"varint,5,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
-	// Number 6 is kept for the options of methods, the contract's next part.
-	Rendering     *Rendering `protobuf:"bytes,7,opt,name=rendering,proto3" json:"rendering,omitempty"`
+	TopK      int32          `protobuf:"varint,5,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	Options   *MethodOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
+	Rendering *Rendering     `protobuf:"bytes,7,opt,name=rendering,proto3" json:"rendering,omitempty"`
+	// Measure how faithful each map is, which costs some fifty forward passes per explanation.
+	Faithfulness  bool `protobuf:"varint,8,opt,name=faithfulness,proto3" json:"faithfulness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1153,11 +1509,446 @@ func (x *ExplainConfig) GetTopK() int32 {
 	return 0
 }
 
+func (x *ExplainConfig) GetOptions() *MethodOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 func (x *ExplainConfig) GetRendering() *Rendering {
 	if x != nil {
 		return x.Rendering
 	}
 	return nil
+}
+
+func (x *ExplainConfig) GetFaithfulness() bool {
+	if x != nil {
+		return x.Faithfulness
+	}
+	return false
+}
+
+// MethodOptions are the settings of the methods. Zeros are the defaults; a method ignores the settings of others.
+type MethodOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the methods that draw random numbers: the same seed gives the same bytes.
+	Seed int64 `protobuf:"varint,1,opt,name=seed,proto3" json:"seed,omitempty"`
+	// Make one map of those of all layers, per method and target.
+	Fusion Fusion `protobuf:"varint,2,opt,name=fusion,proto3,enum=explaind.v1.Fusion" json:"fusion,omitempty"`
+	// Average the maps of six variants of the image: as it is and mirrored, times 1, 0.9 and 1.1. Costs six times as much.
+	AugSmooth bool `protobuf:"varint,3,opt,name=aug_smooth,json=augSmooth,proto3" json:"aug_smooth,omitempty"`
+	// Take the first principal component of the weighted activations instead of their sum over the channels. Only for
+	// methods that weigh activations: GRAD_CAM, GRAD_CAM_PLUS_PLUS, HIRES_CAM, XGRAD_CAM, LAYER_CAM, SCORE_CAM, ABLATION_CAM,
+	// SMOOTH_GRAD_CAM_PLUS_PLUS.
+	EigenSmooth         bool                        `protobuf:"varint,4,opt,name=eigen_smooth,json=eigenSmooth,proto3" json:"eigen_smooth,omitempty"`
+	GradCamPlusPlusForm GradCamPlusPlusForm         `protobuf:"varint,5,opt,name=grad_cam_plus_plus_form,json=gradCamPlusPlusForm,proto3,enum=explaind.v1.GradCamPlusPlusForm" json:"grad_cam_plus_plus_form,omitempty"`
+	Noise               *NoiseOptions               `protobuf:"bytes,6,opt,name=noise,proto3" json:"noise,omitempty"`
+	IntegratedGradients *IntegratedGradientsOptions `protobuf:"bytes,7,opt,name=integrated_gradients,json=integratedGradients,proto3" json:"integrated_gradients,omitempty"`
+	ScoreCam            *ScoreCamOptions            `protobuf:"bytes,8,opt,name=score_cam,json=scoreCam,proto3" json:"score_cam,omitempty"`
+	Occlusion           *OcclusionOptions           `protobuf:"bytes,9,opt,name=occlusion,proto3" json:"occlusion,omitempty"`
+	Rise                *RiseOptions                `protobuf:"bytes,10,opt,name=rise,proto3" json:"rise,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *MethodOptions) Reset() {
+	*x = MethodOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MethodOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MethodOptions) ProtoMessage() {}
+
+func (x *MethodOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MethodOptions.ProtoReflect.Descriptor instead.
+func (*MethodOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MethodOptions) GetSeed() int64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *MethodOptions) GetFusion() Fusion {
+	if x != nil {
+		return x.Fusion
+	}
+	return Fusion_FUSION_UNSPECIFIED
+}
+
+func (x *MethodOptions) GetAugSmooth() bool {
+	if x != nil {
+		return x.AugSmooth
+	}
+	return false
+}
+
+func (x *MethodOptions) GetEigenSmooth() bool {
+	if x != nil {
+		return x.EigenSmooth
+	}
+	return false
+}
+
+func (x *MethodOptions) GetGradCamPlusPlusForm() GradCamPlusPlusForm {
+	if x != nil {
+		return x.GradCamPlusPlusForm
+	}
+	return GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED
+}
+
+func (x *MethodOptions) GetNoise() *NoiseOptions {
+	if x != nil {
+		return x.Noise
+	}
+	return nil
+}
+
+func (x *MethodOptions) GetIntegratedGradients() *IntegratedGradientsOptions {
+	if x != nil {
+		return x.IntegratedGradients
+	}
+	return nil
+}
+
+func (x *MethodOptions) GetScoreCam() *ScoreCamOptions {
+	if x != nil {
+		return x.ScoreCam
+	}
+	return nil
+}
+
+func (x *MethodOptions) GetOcclusion() *OcclusionOptions {
+	if x != nil {
+		return x.Occlusion
+	}
+	return nil
+}
+
+func (x *MethodOptions) GetRise() *RiseOptions {
+	if x != nil {
+		return x.Rise
+	}
+	return nil
+}
+
+// NoiseOptions say how SMOOTH_GRAD and SMOOTH_GRAD_CAM_PLUS_PLUS disturb the image.
+type NoiseOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 50 if 0.
+	Samples int32 `protobuf:"varint,1,opt,name=samples,proto3" json:"samples,omitempty"`
+	// Standard deviation of the noise over the range of the model's input, max − min; 0.15 if 0.
+	Level         float32        `protobuf:"fixed32,2,opt,name=level,proto3" json:"level,omitempty"`
+	Statistic     NoiseStatistic `protobuf:"varint,3,opt,name=statistic,proto3,enum=explaind.v1.NoiseStatistic" json:"statistic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoiseOptions) Reset() {
+	*x = NoiseOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoiseOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoiseOptions) ProtoMessage() {}
+
+func (x *NoiseOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoiseOptions.ProtoReflect.Descriptor instead.
+func (*NoiseOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *NoiseOptions) GetSamples() int32 {
+	if x != nil {
+		return x.Samples
+	}
+	return 0
+}
+
+func (x *NoiseOptions) GetLevel() float32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *NoiseOptions) GetStatistic() NoiseStatistic {
+	if x != nil {
+		return x.Statistic
+	}
+	return NoiseStatistic_NOISE_STATISTIC_UNSPECIFIED
+}
+
+// IntegratedGradientsOptions say where the path begins, and how finely it is sampled.
+type IntegratedGradientsOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the trapezoid rule. If 0, 50, doubled up to three times until completeness_gap is at most 1 % of score_change.
+	Steps         int32    `protobuf:"varint,1,opt,name=steps,proto3" json:"steps,omitempty"`
+	Baseline      Baseline `protobuf:"varint,2,opt,name=baseline,proto3,enum=explaind.v1.Baseline" json:"baseline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IntegratedGradientsOptions) Reset() {
+	*x = IntegratedGradientsOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntegratedGradientsOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntegratedGradientsOptions) ProtoMessage() {}
+
+func (x *IntegratedGradientsOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntegratedGradientsOptions.ProtoReflect.Descriptor instead.
+func (*IntegratedGradientsOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *IntegratedGradientsOptions) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *IntegratedGradientsOptions) GetBaseline() Baseline {
+	if x != nil {
+		return x.Baseline
+	}
+	return Baseline_BASELINE_UNSPECIFIED
+}
+
+// ScoreCamOptions say which of the published forms is computed, and on how many channels.
+type ScoreCamOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Form  ScoreCamForm           `protobuf:"varint,1,opt,name=form,proto3,enum=explaind.v1.ScoreCamForm" json:"form,omitempty"`
+	// Only the channels with the largest standard deviation; all if 0.
+	MaxChannels   int32 `protobuf:"varint,2,opt,name=max_channels,json=maxChannels,proto3" json:"max_channels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScoreCamOptions) Reset() {
+	*x = ScoreCamOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScoreCamOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScoreCamOptions) ProtoMessage() {}
+
+func (x *ScoreCamOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScoreCamOptions.ProtoReflect.Descriptor instead.
+func (*ScoreCamOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ScoreCamOptions) GetForm() ScoreCamForm {
+	if x != nil {
+		return x.Form
+	}
+	return ScoreCamForm_SCORE_CAM_FORM_UNSPECIFIED
+}
+
+func (x *ScoreCamOptions) GetMaxChannels() int32 {
+	if x != nil {
+		return x.MaxChannels
+	}
+	return 0
+}
+
+// OcclusionOptions say what is covered.
+type OcclusionOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Side of the square, in pixels of the model's input; a seventh of the shorter side if 0.
+	Patch int32 `protobuf:"varint,1,opt,name=patch,proto3" json:"patch,omitempty"`
+	// Half a patch if 0.
+	Stride        int32    `protobuf:"varint,2,opt,name=stride,proto3" json:"stride,omitempty"`
+	Baseline      Baseline `protobuf:"varint,3,opt,name=baseline,proto3,enum=explaind.v1.Baseline" json:"baseline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OcclusionOptions) Reset() {
+	*x = OcclusionOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OcclusionOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OcclusionOptions) ProtoMessage() {}
+
+func (x *OcclusionOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OcclusionOptions.ProtoReflect.Descriptor instead.
+func (*OcclusionOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *OcclusionOptions) GetPatch() int32 {
+	if x != nil {
+		return x.Patch
+	}
+	return 0
+}
+
+func (x *OcclusionOptions) GetStride() int32 {
+	if x != nil {
+		return x.Stride
+	}
+	return 0
+}
+
+func (x *OcclusionOptions) GetBaseline() Baseline {
+	if x != nil {
+		return x.Baseline
+	}
+	return Baseline_BASELINE_UNSPECIFIED
+}
+
+// RiseOptions say what the masks are like.
+type RiseOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 4000 if 0.
+	Masks int32 `protobuf:"varint,1,opt,name=masks,proto3" json:"masks,omitempty"`
+	// Cells per side; 7 if 0.
+	Grid int32 `protobuf:"varint,2,opt,name=grid,proto3" json:"grid,omitempty"`
+	// Probability that a cell is seen, below 1; 0.5 if 0.
+	Keep          float32 `protobuf:"fixed32,3,opt,name=keep,proto3" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RiseOptions) Reset() {
+	*x = RiseOptions{}
+	mi := &file_explaind_v1_types_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RiseOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RiseOptions) ProtoMessage() {}
+
+func (x *RiseOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RiseOptions.ProtoReflect.Descriptor instead.
+func (*RiseOptions) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RiseOptions) GetMasks() int32 {
+	if x != nil {
+		return x.Masks
+	}
+	return 0
+}
+
+func (x *RiseOptions) GetGrid() int32 {
+	if x != nil {
+		return x.Grid
+	}
+	return 0
+}
+
+func (x *RiseOptions) GetKeep() float32 {
+	if x != nil {
+		return x.Keep
+	}
+	return 0
 }
 
 // Heatmap is one map of relevance.
@@ -1166,7 +1957,8 @@ type Heatmap struct {
 	Height int32                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	Width  int32                  `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
 	// float32, little-endian, row-major, divided by the map's maximum so that the largest is 1. Methods with a final ReLU
-	// give 0…1; CAM and ARTICLE_CAM, which have none, may go below 0.
+	// give 0…1; those that have none (CAM, HIRES_CAM, EIGEN_CAM, GRADIENT_X_INPUT, INTEGRATED_GRADIENTS, OCCLUSION, …) go
+	// below 0 where the picture speaks against the target.
 	Values []byte `protobuf:"bytes,3,opt,name=values,proto3" json:"values,omitempty"`
 	// The range before that division, at this resolution: raw = value × raw_max.
 	RawMin        float32 `protobuf:"fixed32,4,opt,name=raw_min,json=rawMin,proto3" json:"raw_min,omitempty"`
@@ -1177,7 +1969,7 @@ type Heatmap struct {
 
 func (x *Heatmap) Reset() {
 	*x = Heatmap{}
-	mi := &file_explaind_v1_types_proto_msgTypes[9]
+	mi := &file_explaind_v1_types_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1981,7 @@ func (x *Heatmap) String() string {
 func (*Heatmap) ProtoMessage() {}
 
 func (x *Heatmap) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_types_proto_msgTypes[9]
+	mi := &file_explaind_v1_types_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1994,7 @@ func (x *Heatmap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heatmap.ProtoReflect.Descriptor instead.
 func (*Heatmap) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_types_proto_rawDescGZIP(), []int{9}
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Heatmap) GetHeight() int32 {
@@ -1242,22 +2034,29 @@ func (x *Heatmap) GetRawMax() float32 {
 
 // Explanation is one heatmap with what it explains.
 type Explanation struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Method     Method                 `protobuf:"varint,1,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
-	Layer      string                 `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
-	Target     *ClassScore            `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
-	Heatmap    *Heatmap               `protobuf:"bytes,4,opt,name=heatmap,proto3" json:"heatmap,omitempty"`
-	HeatmapPng []byte                 `protobuf:"bytes,5,opt,name=heatmap_png,json=heatmapPng,proto3" json:"heatmap_png,omitempty"`
-	OverlayPng []byte                 `protobuf:"bytes,6,opt,name=overlay_png,json=overlayPng,proto3" json:"overlay_png,omitempty"`
-	// Number 7 is kept for measures of faithfulness, the contract's next part.
-	Flags         []Flag `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Method Method                 `protobuf:"varint,1,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
+	// As it was asked for. Methods that explain the input itself do not look at it, and have one map for all layers. The
+	// layers of a fusion stand with a + between them.
+	Layer      string      `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
+	Target     *ClassScore `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Heatmap    *Heatmap    `protobuf:"bytes,4,opt,name=heatmap,proto3" json:"heatmap,omitempty"`
+	HeatmapPng []byte      `protobuf:"bytes,5,opt,name=heatmap_png,json=heatmapPng,proto3" json:"heatmap_png,omitempty"`
+	OverlayPng []byte      `protobuf:"bytes,6,opt,name=overlay_png,json=overlayPng,proto3" json:"overlay_png,omitempty"`
+	// Present if it was asked for.
+	Faithfulness *Faithfulness `protobuf:"bytes,7,opt,name=faithfulness,proto3" json:"faithfulness,omitempty"`
+	Flags        []Flag        `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
+	// INTEGRATED_GRADIENTS: the score of the image less that of the baseline, which the map should add up to.
+	ScoreChange *float32 `protobuf:"fixed32,9,opt,name=score_change,json=scoreChange,proto3,oneof" json:"score_change,omitempty"`
+	// INTEGRATED_GRADIENTS: how far it is from that, |Σ map − score_change|. More steps make it smaller.
+	CompletenessGap *float32 `protobuf:"fixed32,10,opt,name=completeness_gap,json=completenessGap,proto3,oneof" json:"completeness_gap,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_explaind_v1_types_proto_msgTypes[10]
+	mi := &file_explaind_v1_types_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +2068,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_explaind_v1_types_proto_msgTypes[10]
+	mi := &file_explaind_v1_types_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +2081,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_explaind_v1_types_proto_rawDescGZIP(), []int{10}
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Explanation) GetMethod() Method {
@@ -1327,11 +2126,136 @@ func (x *Explanation) GetOverlayPng() []byte {
 	return nil
 }
 
+func (x *Explanation) GetFaithfulness() *Faithfulness {
+	if x != nil {
+		return x.Faithfulness
+	}
+	return nil
+}
+
 func (x *Explanation) GetFlags() []Flag {
 	if x != nil {
 		return x.Flags
 	}
 	return nil
+}
+
+func (x *Explanation) GetScoreChange() float32 {
+	if x != nil && x.ScoreChange != nil {
+		return *x.ScoreChange
+	}
+	return 0
+}
+
+func (x *Explanation) GetCompletenessGap() float32 {
+	if x != nil && x.CompletenessGap != nil {
+		return *x.CompletenessGap
+	}
+	return 0
+}
+
+// Faithfulness tells how much the model's own answer depends on what a map says is relevant. All of it is measured with
+// the probability P of the target class. The baseline of masking and deletion is 0 in the model's own units
+// (BASELINE_ZERO), that of insertion the blurred image (BASELINE_BLUR), and ROAD fills in from the neighbours.
+type Faithfulness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// max(0, P(image) − P(masked)) / P(image), where masked is the image times the map stretched to 0…1; low is good. The
+	// Grad-CAM++ paper prints it in percent.
+	AverageDrop float32 `protobuf:"fixed32,1,opt,name=average_drop,json=averageDrop,proto3" json:"average_drop,omitempty"`
+	// P(masked) > P(image).
+	Increase bool `protobuf:"varint,2,opt,name=increase,proto3" json:"increase,omitempty"`
+	// max(0, P(masked) − P(image)) / (1 − P(image)); high is good.
+	AverageGain float32 `protobuf:"fixed32,3,opt,name=average_gain,json=averageGain,proto3" json:"average_gain,omitempty"`
+	// Area below P while pixels are deleted, the most relevant first, in 20 steps; 0…1, low is good.
+	DeletionAuc float32 `protobuf:"fixed32,4,opt,name=deletion_auc,json=deletionAuc,proto3" json:"deletion_auc,omitempty"`
+	// Area below P while pixels are put into the blurred image, the most relevant first, in 20 steps; 0…1, high is good.
+	InsertionAuc float32 `protobuf:"fixed32,5,opt,name=insertion_auc,json=insertionAuc,proto3" json:"insertion_auc,omitempty"`
+	// Remove and debias: half of how much higher P is when the least relevant 20, 40, 60 and 80 % of the pixels are filled
+	// in from their neighbours than when the most relevant ones are, −0.5…0.5; high is good.
+	Road float32 `protobuf:"fixed32,6,opt,name=road,proto3" json:"road,omitempty"`
+	// P(masked).
+	MaskedProbability float32 `protobuf:"fixed32,7,opt,name=masked_probability,json=maskedProbability,proto3" json:"masked_probability,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Faithfulness) Reset() {
+	*x = Faithfulness{}
+	mi := &file_explaind_v1_types_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Faithfulness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Faithfulness) ProtoMessage() {}
+
+func (x *Faithfulness) ProtoReflect() protoreflect.Message {
+	mi := &file_explaind_v1_types_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Faithfulness.ProtoReflect.Descriptor instead.
+func (*Faithfulness) Descriptor() ([]byte, []int) {
+	return file_explaind_v1_types_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Faithfulness) GetAverageDrop() float32 {
+	if x != nil {
+		return x.AverageDrop
+	}
+	return 0
+}
+
+func (x *Faithfulness) GetIncrease() bool {
+	if x != nil {
+		return x.Increase
+	}
+	return false
+}
+
+func (x *Faithfulness) GetAverageGain() float32 {
+	if x != nil {
+		return x.AverageGain
+	}
+	return 0
+}
+
+func (x *Faithfulness) GetDeletionAuc() float32 {
+	if x != nil {
+		return x.DeletionAuc
+	}
+	return 0
+}
+
+func (x *Faithfulness) GetInsertionAuc() float32 {
+	if x != nil {
+		return x.InsertionAuc
+	}
+	return 0
+}
+
+func (x *Faithfulness) GetRoad() float32 {
+	if x != nil {
+		return x.Road
+	}
+	return 0
+}
+
+func (x *Faithfulness) GetMaskedProbability() float32 {
+	if x != nil {
+		return x.MaskedProbability
+	}
+	return 0
 }
 
 var File_explaind_v1_types_proto protoreflect.FileDescriptor
@@ -1389,20 +2313,53 @@ const file_explaind_v1_types_proto_rawDesc = "" +
 	"\x0ecomparison_png\x18\x06 \x01(\bR\rcomparisonPng\x121\n" +
 	"\bcolormap\x18\a \x01(\x0e2\x15.explaind.v1.ColormapR\bcolormap\x12\x19\n" +
 	"\x05alpha\x18\b \x01(\x02H\x00R\x05alpha\x88\x01\x01B\b\n" +
-	"\x06_alpha\"\xfa\x01\n" +
+	"\x06_alpha\"\xd4\x02\n" +
 	"\rExplainConfig\x12-\n" +
 	"\amethods\x18\x01 \x03(\x0e2\x13.explaind.v1.MethodR\amethods\x12\x16\n" +
 	"\x06layers\x18\x02 \x03(\tR\x06layers\x12-\n" +
 	"\atargets\x18\x03 \x03(\v2\x13.explaind.v1.TargetR\atargets\x12(\n" +
 	"\x05score\x18\x04 \x01(\x0e2\x12.explaind.v1.ScoreR\x05score\x12\x13\n" +
 	"\x05top_k\x18\x05 \x01(\x05R\x04topK\x124\n" +
-	"\trendering\x18\a \x01(\v2\x16.explaind.v1.RenderingR\trendering\"\x81\x01\n" +
+	"\aoptions\x18\x06 \x01(\v2\x1a.explaind.v1.MethodOptionsR\aoptions\x124\n" +
+	"\trendering\x18\a \x01(\v2\x16.explaind.v1.RenderingR\trendering\x12\"\n" +
+	"\ffaithfulness\x18\b \x01(\bR\ffaithfulness\"\x9d\x04\n" +
+	"\rMethodOptions\x12\x12\n" +
+	"\x04seed\x18\x01 \x01(\x03R\x04seed\x12+\n" +
+	"\x06fusion\x18\x02 \x01(\x0e2\x13.explaind.v1.FusionR\x06fusion\x12\x1d\n" +
+	"\n" +
+	"aug_smooth\x18\x03 \x01(\bR\taugSmooth\x12!\n" +
+	"\feigen_smooth\x18\x04 \x01(\bR\veigenSmooth\x12V\n" +
+	"\x17grad_cam_plus_plus_form\x18\x05 \x01(\x0e2 .explaind.v1.GradCamPlusPlusFormR\x13gradCamPlusPlusForm\x12/\n" +
+	"\x05noise\x18\x06 \x01(\v2\x19.explaind.v1.NoiseOptionsR\x05noise\x12Z\n" +
+	"\x14integrated_gradients\x18\a \x01(\v2'.explaind.v1.IntegratedGradientsOptionsR\x13integratedGradients\x129\n" +
+	"\tscore_cam\x18\b \x01(\v2\x1c.explaind.v1.ScoreCamOptionsR\bscoreCam\x12;\n" +
+	"\tocclusion\x18\t \x01(\v2\x1d.explaind.v1.OcclusionOptionsR\tocclusion\x12,\n" +
+	"\x04rise\x18\n" +
+	" \x01(\v2\x18.explaind.v1.RiseOptionsR\x04rise\"y\n" +
+	"\fNoiseOptions\x12\x18\n" +
+	"\asamples\x18\x01 \x01(\x05R\asamples\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\x02R\x05level\x129\n" +
+	"\tstatistic\x18\x03 \x01(\x0e2\x1b.explaind.v1.NoiseStatisticR\tstatistic\"e\n" +
+	"\x1aIntegratedGradientsOptions\x12\x14\n" +
+	"\x05steps\x18\x01 \x01(\x05R\x05steps\x121\n" +
+	"\bbaseline\x18\x02 \x01(\x0e2\x15.explaind.v1.BaselineR\bbaseline\"c\n" +
+	"\x0fScoreCamOptions\x12-\n" +
+	"\x04form\x18\x01 \x01(\x0e2\x19.explaind.v1.ScoreCamFormR\x04form\x12!\n" +
+	"\fmax_channels\x18\x02 \x01(\x05R\vmaxChannels\"s\n" +
+	"\x10OcclusionOptions\x12\x14\n" +
+	"\x05patch\x18\x01 \x01(\x05R\x05patch\x12\x16\n" +
+	"\x06stride\x18\x02 \x01(\x05R\x06stride\x121\n" +
+	"\bbaseline\x18\x03 \x01(\x0e2\x15.explaind.v1.BaselineR\bbaseline\"K\n" +
+	"\vRiseOptions\x12\x14\n" +
+	"\x05masks\x18\x01 \x01(\x05R\x05masks\x12\x12\n" +
+	"\x04grid\x18\x02 \x01(\x05R\x04grid\x12\x12\n" +
+	"\x04keep\x18\x03 \x01(\x02R\x04keep\"\x81\x01\n" +
 	"\aHeatmap\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x05R\x06height\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06values\x18\x03 \x01(\fR\x06values\x12\x17\n" +
 	"\araw_min\x18\x04 \x01(\x02R\x06rawMin\x12\x17\n" +
-	"\araw_max\x18\x05 \x01(\x02R\x06rawMax\"\x9c\x02\n" +
+	"\araw_max\x18\x05 \x01(\x02R\x06rawMax\"\xd9\x03\n" +
 	"\vExplanation\x12+\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x13.explaind.v1.MethodR\x06method\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x12/\n" +
@@ -1411,18 +2368,50 @@ const file_explaind_v1_types_proto_rawDesc = "" +
 	"\vheatmap_png\x18\x05 \x01(\fR\n" +
 	"heatmapPng\x12\x1f\n" +
 	"\voverlay_png\x18\x06 \x01(\fR\n" +
-	"overlayPng\x12'\n" +
-	"\x05flags\x18\b \x03(\x0e2\x11.explaind.v1.FlagR\x05flags*Q\n" +
+	"overlayPng\x12=\n" +
+	"\ffaithfulness\x18\a \x01(\v2\x19.explaind.v1.FaithfulnessR\ffaithfulness\x12'\n" +
+	"\x05flags\x18\b \x03(\x0e2\x11.explaind.v1.FlagR\x05flags\x12&\n" +
+	"\fscore_change\x18\t \x01(\x02H\x00R\vscoreChange\x88\x01\x01\x12.\n" +
+	"\x10completeness_gap\x18\n" +
+	" \x01(\x02H\x01R\x0fcompletenessGap\x88\x01\x01B\x0f\n" +
+	"\r_score_changeB\x13\n" +
+	"\x11_completeness_gap\"\xfb\x01\n" +
+	"\fFaithfulness\x12!\n" +
+	"\faverage_drop\x18\x01 \x01(\x02R\vaverageDrop\x12\x1a\n" +
+	"\bincrease\x18\x02 \x01(\bR\bincrease\x12!\n" +
+	"\faverage_gain\x18\x03 \x01(\x02R\vaverageGain\x12!\n" +
+	"\fdeletion_auc\x18\x04 \x01(\x02R\vdeletionAuc\x12#\n" +
+	"\rinsertion_auc\x18\x05 \x01(\x02R\finsertionAuc\x12\x12\n" +
+	"\x04road\x18\x06 \x01(\x02R\x04road\x12-\n" +
+	"\x12masked_probability\x18\a \x01(\x02R\x11maskedProbability*Q\n" +
 	"\bDataType\x12\x19\n" +
 	"\x15DATA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11DATA_TYPE_FLOAT32\x10\x01\x12\x13\n" +
-	"\x0fDATA_TYPE_UINT8\x10\x02*\xc0\x01\n" +
+	"\x0fDATA_TYPE_UINT8\x10\x02*\xf8\x04\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"METHOD_CAM\x10\x01\x12\x13\n" +
 	"\x0fMETHOD_GRAD_CAM\x10\x02\x12\x1d\n" +
-	"\x19METHOD_GRAD_CAM_PLUS_PLUS\x10\x03\x12\x16\n" +
+	"\x19METHOD_GRAD_CAM_PLUS_PLUS\x10\x03\x12\x14\n" +
+	"\x10METHOD_HIRES_CAM\x10\x04\x12\x14\n" +
+	"\x10METHOD_XGRAD_CAM\x10\x05\x12\x14\n" +
+	"\x10METHOD_LAYER_CAM\x10\x06\x12\x14\n" +
+	"\x10METHOD_EIGEN_CAM\x10\a\x12\x19\n" +
+	"\x15METHOD_EIGEN_GRAD_CAM\x10\b\x12\x14\n" +
+	"\x10METHOD_SCORE_CAM\x10\t\x12\x17\n" +
+	"\x13METHOD_ABLATION_CAM\x10\n" +
+	"\x12\x13\n" +
+	"\x0fMETHOD_SALIENCY\x10\v\x12\x1b\n" +
+	"\x17METHOD_GRADIENT_X_INPUT\x10\f\x12\x16\n" +
+	"\x12METHOD_SMOOTH_GRAD\x10\r\x12\x1f\n" +
+	"\x1bMETHOD_INTEGRATED_GRADIENTS\x10\x0e\x12\x1a\n" +
+	"\x16METHOD_GUIDED_BACKPROP\x10\x0f\x12\x1a\n" +
+	"\x16METHOD_GUIDED_GRAD_CAM\x10\x10\x12$\n" +
+	" METHOD_GUIDED_GRAD_CAM_PLUS_PLUS\x10\x11\x12$\n" +
+	" METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS\x10\x12\x12\x14\n" +
+	"\x10METHOD_OCCLUSION\x10\x13\x12\x0f\n" +
+	"\vMETHOD_RISE\x10\x14\x12\x16\n" +
 	"\x12METHOD_ARTICLE_CAM\x10\x15\x12\x1b\n" +
 	"\x17METHOD_ARTICLE_GRAD_CAM\x10\x16\x12%\n" +
 	"!METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS\x10\x17*F\n" +
@@ -1445,14 +2434,41 @@ const file_explaind_v1_types_proto_rawDesc = "" +
 	"\fCOLORMAP_JET\x10\x01\x12\x14\n" +
 	"\x10COLORMAP_VIRIDIS\x10\x02\x12\x12\n" +
 	"\x0eCOLORMAP_TURBO\x10\x03\x12\x12\n" +
-	"\x0eCOLORMAP_MAGMA\x10\x04*\x92\x01\n" +
+	"\x0eCOLORMAP_MAGMA\x10\x04*\xa9\x01\n" +
 	"\x04Flag\x12\x14\n" +
 	"\x10FLAG_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15FLAG_ALL_NON_POSITIVE\x10\x01\x12\r\n" +
 	"\tFLAG_FLAT\x10\x02\x12\x18\n" +
 	"\x14FLAG_SATURATED_SCORE\x10\x03\x12\x13\n" +
 	"\x0fFLAG_NON_FINITE\x10\x04\x12\x1b\n" +
-	"\x17FLAG_ZERO_ALPHA_CHANNEL\x10\x05B9Z7github.com/explaind/explaind/gen/explaind/v1;explaindv1b\x06proto3"
+	"\x17FLAG_ZERO_ALPHA_CHANNEL\x10\x05\x12\x15\n" +
+	"\x11FLAG_GUARDED_POLE\x10\x06*U\n" +
+	"\x06Fusion\x12\x16\n" +
+	"\x12FUSION_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vFUSION_MEAN\x10\x01\x12\x0e\n" +
+	"\n" +
+	"FUSION_MAX\x10\x02\x12\x12\n" +
+	"\x0eFUSION_PRODUCT\x10\x03*\xb6\x01\n" +
+	"\x13GradCamPlusPlusForm\x12'\n" +
+	"#GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED\x10\x00\x12'\n" +
+	"#GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL\x10\x01\x12#\n" +
+	"\x1fGRAD_CAM_PLUS_PLUS_FORM_SOFTMAX\x10\x02\x12(\n" +
+	"$GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE\x10\x03*\x85\x01\n" +
+	"\x0eNoiseStatistic\x12\x1f\n" +
+	"\x1bNOISE_STATISTIC_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14NOISE_STATISTIC_MEAN\x10\x01\x12\x1c\n" +
+	"\x18NOISE_STATISTIC_VARIANCE\x10\x02\x12\x1a\n" +
+	"\x16NOISE_STATISTIC_SQUARE\x10\x03*j\n" +
+	"\fScoreCamForm\x12\x1e\n" +
+	"\x1aSCORE_CAM_FORM_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SCORE_CAM_FORM_PAPER\x10\x01\x12 \n" +
+	"\x1cSCORE_CAM_FORM_OFFICIAL_CODE\x10\x02*q\n" +
+	"\bBaseline\x12\x18\n" +
+	"\x14BASELINE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rBASELINE_ZERO\x10\x01\x12\x12\n" +
+	"\x0eBASELINE_BLACK\x10\x02\x12\x11\n" +
+	"\rBASELINE_MEAN\x10\x03\x12\x11\n" +
+	"\rBASELINE_BLUR\x10\x04B9Z7github.com/explaind/explaind/gen/explaind/v1;explaindv1b\x06proto3"
 
 var (
 	file_explaind_v1_types_proto_rawDescOnce sync.Once
@@ -1466,48 +2482,73 @@ func file_explaind_v1_types_proto_rawDescGZIP() []byte {
 	return file_explaind_v1_types_proto_rawDescData
 }
 
-var file_explaind_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_explaind_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_explaind_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+var file_explaind_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_explaind_v1_types_proto_goTypes = []any{
-	(DataType)(0),         // 0: explaind.v1.DataType
-	(Method)(0),           // 1: explaind.v1.Method
-	(Score)(0),            // 2: explaind.v1.Score
-	(Resolution)(0),       // 3: explaind.v1.Resolution
-	(Interpolation)(0),    // 4: explaind.v1.Interpolation
-	(Colormap)(0),         // 5: explaind.v1.Colormap
-	(Flag)(0),             // 6: explaind.v1.Flag
-	(*Image)(nil),         // 7: explaind.v1.Image
-	(*Tensor)(nil),        // 8: explaind.v1.Tensor
-	(*NamedTensor)(nil),   // 9: explaind.v1.NamedTensor
-	(*ModelRef)(nil),      // 10: explaind.v1.ModelRef
-	(*ClassScore)(nil),    // 11: explaind.v1.ClassScore
-	(*Timing)(nil),        // 12: explaind.v1.Timing
-	(*Target)(nil),        // 13: explaind.v1.Target
-	(*Rendering)(nil),     // 14: explaind.v1.Rendering
-	(*ExplainConfig)(nil), // 15: explaind.v1.ExplainConfig
-	(*Heatmap)(nil),       // 16: explaind.v1.Heatmap
-	(*Explanation)(nil),   // 17: explaind.v1.Explanation
+	(DataType)(0),                      // 0: explaind.v1.DataType
+	(Method)(0),                        // 1: explaind.v1.Method
+	(Score)(0),                         // 2: explaind.v1.Score
+	(Resolution)(0),                    // 3: explaind.v1.Resolution
+	(Interpolation)(0),                 // 4: explaind.v1.Interpolation
+	(Colormap)(0),                      // 5: explaind.v1.Colormap
+	(Flag)(0),                          // 6: explaind.v1.Flag
+	(Fusion)(0),                        // 7: explaind.v1.Fusion
+	(GradCamPlusPlusForm)(0),           // 8: explaind.v1.GradCamPlusPlusForm
+	(NoiseStatistic)(0),                // 9: explaind.v1.NoiseStatistic
+	(ScoreCamForm)(0),                  // 10: explaind.v1.ScoreCamForm
+	(Baseline)(0),                      // 11: explaind.v1.Baseline
+	(*Image)(nil),                      // 12: explaind.v1.Image
+	(*Tensor)(nil),                     // 13: explaind.v1.Tensor
+	(*NamedTensor)(nil),                // 14: explaind.v1.NamedTensor
+	(*ModelRef)(nil),                   // 15: explaind.v1.ModelRef
+	(*ClassScore)(nil),                 // 16: explaind.v1.ClassScore
+	(*Timing)(nil),                     // 17: explaind.v1.Timing
+	(*Target)(nil),                     // 18: explaind.v1.Target
+	(*Rendering)(nil),                  // 19: explaind.v1.Rendering
+	(*ExplainConfig)(nil),              // 20: explaind.v1.ExplainConfig
+	(*MethodOptions)(nil),              // 21: explaind.v1.MethodOptions
+	(*NoiseOptions)(nil),               // 22: explaind.v1.NoiseOptions
+	(*IntegratedGradientsOptions)(nil), // 23: explaind.v1.IntegratedGradientsOptions
+	(*ScoreCamOptions)(nil),            // 24: explaind.v1.ScoreCamOptions
+	(*OcclusionOptions)(nil),           // 25: explaind.v1.OcclusionOptions
+	(*RiseOptions)(nil),                // 26: explaind.v1.RiseOptions
+	(*Heatmap)(nil),                    // 27: explaind.v1.Heatmap
+	(*Explanation)(nil),                // 28: explaind.v1.Explanation
+	(*Faithfulness)(nil),               // 29: explaind.v1.Faithfulness
 }
 var file_explaind_v1_types_proto_depIdxs = []int32{
-	8,  // 0: explaind.v1.Image.tensor:type_name -> explaind.v1.Tensor
+	13, // 0: explaind.v1.Image.tensor:type_name -> explaind.v1.Tensor
 	0,  // 1: explaind.v1.Tensor.dtype:type_name -> explaind.v1.DataType
-	8,  // 2: explaind.v1.NamedTensor.tensor:type_name -> explaind.v1.Tensor
+	13, // 2: explaind.v1.NamedTensor.tensor:type_name -> explaind.v1.Tensor
 	3,  // 3: explaind.v1.Rendering.resolution:type_name -> explaind.v1.Resolution
 	4,  // 4: explaind.v1.Rendering.interpolation:type_name -> explaind.v1.Interpolation
 	5,  // 5: explaind.v1.Rendering.colormap:type_name -> explaind.v1.Colormap
 	1,  // 6: explaind.v1.ExplainConfig.methods:type_name -> explaind.v1.Method
-	13, // 7: explaind.v1.ExplainConfig.targets:type_name -> explaind.v1.Target
+	18, // 7: explaind.v1.ExplainConfig.targets:type_name -> explaind.v1.Target
 	2,  // 8: explaind.v1.ExplainConfig.score:type_name -> explaind.v1.Score
-	14, // 9: explaind.v1.ExplainConfig.rendering:type_name -> explaind.v1.Rendering
-	1,  // 10: explaind.v1.Explanation.method:type_name -> explaind.v1.Method
-	11, // 11: explaind.v1.Explanation.target:type_name -> explaind.v1.ClassScore
-	16, // 12: explaind.v1.Explanation.heatmap:type_name -> explaind.v1.Heatmap
-	6,  // 13: explaind.v1.Explanation.flags:type_name -> explaind.v1.Flag
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	21, // 9: explaind.v1.ExplainConfig.options:type_name -> explaind.v1.MethodOptions
+	19, // 10: explaind.v1.ExplainConfig.rendering:type_name -> explaind.v1.Rendering
+	7,  // 11: explaind.v1.MethodOptions.fusion:type_name -> explaind.v1.Fusion
+	8,  // 12: explaind.v1.MethodOptions.grad_cam_plus_plus_form:type_name -> explaind.v1.GradCamPlusPlusForm
+	22, // 13: explaind.v1.MethodOptions.noise:type_name -> explaind.v1.NoiseOptions
+	23, // 14: explaind.v1.MethodOptions.integrated_gradients:type_name -> explaind.v1.IntegratedGradientsOptions
+	24, // 15: explaind.v1.MethodOptions.score_cam:type_name -> explaind.v1.ScoreCamOptions
+	25, // 16: explaind.v1.MethodOptions.occlusion:type_name -> explaind.v1.OcclusionOptions
+	26, // 17: explaind.v1.MethodOptions.rise:type_name -> explaind.v1.RiseOptions
+	9,  // 18: explaind.v1.NoiseOptions.statistic:type_name -> explaind.v1.NoiseStatistic
+	11, // 19: explaind.v1.IntegratedGradientsOptions.baseline:type_name -> explaind.v1.Baseline
+	10, // 20: explaind.v1.ScoreCamOptions.form:type_name -> explaind.v1.ScoreCamForm
+	11, // 21: explaind.v1.OcclusionOptions.baseline:type_name -> explaind.v1.Baseline
+	1,  // 22: explaind.v1.Explanation.method:type_name -> explaind.v1.Method
+	16, // 23: explaind.v1.Explanation.target:type_name -> explaind.v1.ClassScore
+	27, // 24: explaind.v1.Explanation.heatmap:type_name -> explaind.v1.Heatmap
+	29, // 25: explaind.v1.Explanation.faithfulness:type_name -> explaind.v1.Faithfulness
+	6,  // 26: explaind.v1.Explanation.flags:type_name -> explaind.v1.Flag
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_explaind_v1_types_proto_init() }
@@ -1525,13 +2566,14 @@ func file_explaind_v1_types_proto_init() {
 		(*Target_Rank)(nil),
 	}
 	file_explaind_v1_types_proto_msgTypes[7].OneofWrappers = []any{}
+	file_explaind_v1_types_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_explaind_v1_types_proto_rawDesc), len(file_explaind_v1_types_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   11,
+			NumEnums:      12,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
