@@ -9,7 +9,7 @@ import "github.com/explaind/explaind"
 //
 // Only the kernel's first row counts and no class enters, so all classes share one map. There is no ReLU. It is here so
 // that the article's figures can be reproduced; CAM in Zhou's sense is cam.
-func articleCAM(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
+func articleCAM(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, explaind.NeedsKernel); err != nil {
 		return nil, nil, err
 	}

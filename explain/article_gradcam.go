@@ -9,6 +9,6 @@ import "github.com/explaind/explaind"
 //	L_ij = ReLU(Σ_k w_k A^k_ij)
 //
 // The table's NeedsProbability sees to it that the evidence holds that gradient, whatever score was asked for.
-func articleGradCAM(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
-	return gradCAM(e)
+func articleGradCAM(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
+	return gradCAM(e, &explaind.MethodOptions{})
 }

@@ -16,7 +16,7 @@ import (
 // Unlike equation 19's form in gradCAMPlusPlus, α is divided by its own sum over the channel, positions with g < 0
 // count in that sum, and poles are not guarded: that is the article's arithmetic, kept as it is, in float64.
 // A channel whose α sum to zero gives 0/0 there. Its weight is taken as 0 and FlagZeroAlphaChannel reports it.
-func articleGradCAMPlusPlus(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
+func articleGradCAMPlusPlus(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, explaind.NeedsGradients); err != nil {
 		return nil, nil, err
 	}

@@ -12,7 +12,7 @@ import "github.com/explaind/explaind"
 // not its sum, is the logit without its bias. The maps are the same.
 //
 // Source: Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016, equations 1 and 2.
-func cam(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
+func cam(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, explaind.NeedsClassWeights); err != nil {
 		return nil, nil, err
 	}

@@ -55,7 +55,10 @@ func rectify(h *explaind.Heatmap) *explaind.Heatmap {
 	return h
 }
 
-// positive is ReLU(g), but NaN for g = −Inf: a network that overflowed has said nothing about this position.
+// positive is ReLU(g), but NaN for an infinite g: a network that overflowed has said nothing about this position. There is
+// no branch in it, since the signs of gradients cannot be predicted.
 func positive(g float32) float64 {
-	return max(float64(g), 0) + 0*float64(g) // 0·g is 0 for every finite g and NaN for the others
+	bits := math.Float32bits(g)
+	rectified := math.Float32frombits(bits &^ uint32(int32(bits)>>31)) // 0 where the sign bit is set
+	return float64(rectified) + float64(g-g)                           // g − g is 0 for every finite g and NaN for the others
 }

@@ -32,6 +32,12 @@ func check(e *explaind.Evidence, needs explaind.Needs) error {
 	if needs.Has(explaind.NeedsClassWeights) && len(e.ClassWeights) != channels {
 		return malformed("class weights must be one for each of %d channels, got %d", channels, len(e.ClassWeights))
 	}
+	if k := e.HeadKernel; needs.Has(explaind.NeedsHead) {
+		if k == nil || len(k.Shape) != 2 || k.Shape[0] != channels || k.Shape[1] != len(e.Probabilities) || len(k.Data) != explaind.Elements(k.Shape) ||
+			e.Class < 0 || e.Class >= len(e.Probabilities) {
+			return malformed("the head's kernel must be [%d, classes], with a probability for each class", channels)
+		}
+	}
 	if needs.Has(explaind.NeedsKernel) {
 		k := e.Kernel
 		if k == nil {
@@ -39,6 +45,25 @@ func check(e *explaind.Evidence, needs explaind.Needs) error {
 		}
 		if len(k.Shape) != 4 || k.Shape[0] < 1 || k.Shape[1] < 1 || k.Shape[2] < 1 || k.Shape[3] != channels || len(k.Data) != explaind.Elements(k.Shape) {
 			return malformed("the kernel must be [kh, kw, in, %d], got shape %v with %d values", channels, k.Shape, len(k.Data))
+		}
+	}
+	return nil
+}
+
+// checkImage makes sure that the evidence holds the image, and the gradients there that a method needs.
+func checkImage(e *explaind.Evidence, needs explaind.Needs) error {
+	if e == nil || e.Input == nil {
+		return malformed("the image is missing")
+	}
+	s := e.Input.Shape
+	if len(s) != 3 || s[0] < 1 || s[1] < 1 || s[2] < 1 || len(e.Input.Data) != explaind.Elements(s) {
+		return malformed("the image must be [H, W, C], got shape %v with %d values", s, len(e.Input.Data))
+	}
+	for need, x := range map[explaind.Needs]*explaind.Tensor{
+		explaind.NeedsInputGradients: e.InputGradients, explaind.NeedsGuidedGradients: e.GuidedGradients,
+	} {
+		if needs.Has(need) && (x == nil || !slices.Equal(x.Shape, s) || len(x.Data) != len(e.Input.Data)) {
+			return malformed("gradients at the image must have its shape %v", s)
 		}
 	}
 	return nil

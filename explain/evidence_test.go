@@ -28,11 +28,18 @@ func oneOf(tb testing.TB, height, width, channels int) *explaind.Evidence {
 		Gradients:    normal(height, width, channels),
 		ClassWeights: normal(channels).Data,
 		Kernel:       normal(3, 3, 2, channels),
+		HeadKernel:   normal(channels, 2), Probabilities: []float32{.7, .3},
+		Input: normal(6, 5, 3), InputGradients: normal(6, 5, 3), GuidedGradients: normal(6, 5, 3),
 	}
 	for i, a := range e.Activations.Data {
 		e.Activations.Data[i] = max(a, 0)
 	}
 	return e
+}
+
+// ofOneRun are the methods that are a function of the evidence alone.
+func ofOneRun() []Definition {
+	return slices.DeleteFunc(slices.Clone(table), func(d Definition) bool { return d.Func == nil })
 }
 
 func TestMalformedEvidenceIsAnError(t *testing.T) {
@@ -54,12 +61,16 @@ func TestMalformedEvidenceIsAnError(t *testing.T) {
 		"kernel of rank 2":      {explaind.NeedsKernel, func(e *explaind.Evidence) { e.Kernel.Shape = []int{18, 4} }},
 		"other layer's kernel":  {explaind.NeedsKernel, func(e *explaind.Evidence) { e.Kernel = explaind.NewTensor(3, 3, 4, 8) }},
 		"short kernel":          {explaind.NeedsKernel, func(e *explaind.Evidence) { e.Kernel.Data = e.Kernel.Data[:2] }},
+		"no input gradients":    {explaind.NeedsInputGradients, func(e *explaind.Evidence) { e.InputGradients = nil }},
+		"short input gradients": {explaind.NeedsInputGradients, func(e *explaind.Evidence) { e.InputGradients.Data = e.InputGradients.Data[:7] }},
+		"no guided gradients":   {explaind.NeedsGuidedGradients, func(e *explaind.Evidence) { e.GuidedGradients = nil }},
+		"other guided shape":    {explaind.NeedsGuidedGradients, func(e *explaind.Evidence) { e.GuidedGradients.Shape = []int{5, 6, 3} }},
 	} {
-		for _, d := range table {
+		for _, d := range ofOneRun() {
 			e := oneOf(t, 3, 2, 4)
 			spoil.with(e)
-			h, _, err := d.Func(e)
-			if !d.Needs.Has(spoil.needs) {
+			h, _, err := d.Func(e, &explaind.MethodOptions{})
+			if !d.Needs.Has(spoil.needs) || spoil.needs == 0 && d.Traits.Has(OfInput) {
 				if err != nil {
 					t.Errorf("%s does not need it, yet %s: %v", d.Method, what, err)
 				}
@@ -71,8 +82,8 @@ func TestMalformedEvidenceIsAnError(t *testing.T) {
 			}
 		}
 	}
-	for _, d := range table {
-		if _, _, err := d.Func(nil); err == nil {
+	for _, d := range ofOneRun() {
+		if _, _, err := d.Func(nil, &explaind.MethodOptions{}); err == nil {
 			t.Errorf("%s explains nothing at all", d.Method)
 		}
 	}
@@ -85,18 +96,20 @@ func TestNonFiniteReachesTheMap(t *testing.T) {
 			needs explaind.Needs
 			at    func(e *explaind.Evidence) *float32
 		}{
-			"activation":   {0, func(e *explaind.Evidence) *float32 { return &e.Activations.Data[5] }},
-			"gradient":     {explaind.NeedsGradients, func(e *explaind.Evidence) *float32 { return &e.Gradients.Data[5] }},
-			"class weight": {explaind.NeedsClassWeights, func(e *explaind.Evidence) *float32 { return &e.ClassWeights[1] }},
-			"kernel":       {explaind.NeedsKernel, func(e *explaind.Evidence) *float32 { return &e.Kernel.Data[1] }},
+			"activation":    {0, func(e *explaind.Evidence) *float32 { return &e.Activations.Data[5] }},
+			"gradient":      {explaind.NeedsGradients, func(e *explaind.Evidence) *float32 { return &e.Gradients.Data[5] }},
+			"class weight":  {explaind.NeedsClassWeights, func(e *explaind.Evidence) *float32 { return &e.ClassWeights[1] }},
+			"kernel":        {explaind.NeedsKernel, func(e *explaind.Evidence) *float32 { return &e.Kernel.Data[1] }},
+			"pixel's slope": {explaind.NeedsInputGradients, func(e *explaind.Evidence) *float32 { return &e.InputGradients.Data[5] }},
+			"guided slope":  {explaind.NeedsGuidedGradients, func(e *explaind.Evidence) *float32 { return &e.GuidedGradients.Data[5] }},
 		} {
-			for _, d := range table {
-				if !d.Needs.Has(spoil.needs) {
+			for _, d := range ofOneRun() {
+				if !d.Needs.Has(spoil.needs) || spoil.needs == 0 && d.Traits.Has(OfInput) {
 					continue
 				}
 				e := oneOf(t, 3, 2, 4)
 				*spoil.at(e) = float32(bad)
-				h, _, err := d.Func(e)
+				h, _, err := d.Func(e, &explaind.MethodOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -112,10 +125,10 @@ func TestNonFiniteReachesTheMap(t *testing.T) {
 func BenchmarkMethods(b *testing.B) {
 	for _, shape := range [][3]int{{14, 14, 512}, {7, 7, 2048}} {
 		e := oneOf(b, shape[0], shape[1], shape[2])
-		for _, d := range table {
+		for _, d := range ofOneRun() {
 			b.Run(fmt.Sprintf("%s/%dx%dx%d", d.Method, shape[0], shape[1], shape[2]), func(b *testing.B) {
 				for b.Loop() {
-					if _, _, err := d.Func(e); err != nil {
+					if _, _, err := d.Func(e, &explaind.MethodOptions{}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -20,7 +20,13 @@ type golden struct {
 	Kernel           []float32                     `json:"kernel"`
 	Probability      float32                       `json:"probability"`
 	ZeroAlphaChannel bool                          `json:"zero_alpha_channel"`
+	HeadKernelShape  []int                         `json:"head_kernel_shape"`
+	HeadKernel       []float32                     `json:"head_kernel"`
+	Probabilities    []float32                     `json:"probabilities"`
+	Class            int                           `json:"class"`
 	Maps             map[explaind.Method][]float64 `json:"maps"`
+	Forms            map[string][]float64          `json:"forms"`
+	EigenSmooth      map[explaind.Method][]float64 `json:"eigen_smooth"`
 }
 
 func (g golden) evidence() *explaind.Evidence {
@@ -34,6 +40,26 @@ func (g golden) evidence() *explaind.Evidence {
 	}
 }
 
+func (g golden) check(t *testing.T, what string, m explaind.Method, e *explaind.Evidence, o explaind.MethodOptions, want []float64) []explaind.Flag {
+	t.Helper()
+	d, err := Lookup(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, flags, err := d.Func(e, &o)
+	if err != nil {
+		t.Errorf("%s: %s: %v", g.Name, what, err)
+		return nil
+	}
+	if got.Height != g.Shape[0] || got.Width != g.Shape[1] {
+		t.Errorf("%s: %s is %d×%d, want %v", g.Name, what, got.Height, got.Width, g.Shape[:2])
+	}
+	if worst := worstDifference(got.Values, want); worst > 3e-7 {
+		t.Errorf("%s: %s differs by %.2g of the map's largest value", g.Name, what, worst)
+	}
+	return flags
+}
+
 // The maps were made by testdata/make_goldens.py: NumPy, float64, the papers' own form of each formula.
 func TestGoldens(t *testing.T) {
 	text, err := os.ReadFile("testdata/goldens.json")
@@ -44,26 +70,30 @@ func TestGoldens(t *testing.T) {
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
+	seen := map[explaind.Method]int{}
 	for _, c := range cases {
-		if len(c.Maps) != len(table) {
-			t.Errorf("%s: %d maps for %d methods", c.Name, len(c.Maps), len(table))
-		}
-		for _, d := range table {
-			got, flags, err := d.Func(c.evidence())
-			if err != nil {
-				t.Errorf("%s: %s: %v", c.Name, d.Method, err)
-				continue
-			}
-			if got.Height != c.Shape[0] || got.Width != c.Shape[1] {
-				t.Errorf("%s: %s is %d×%d, want %v", c.Name, d.Method, got.Height, got.Width, c.Shape[:2])
-			}
-			if worst := worstDifference(got.Values, c.Maps[d.Method]); worst > 3e-7 {
-				t.Errorf("%s: %s differs by %.2g of the map's largest value", c.Name, d.Method, worst)
-			}
+		for m, want := range c.Maps {
+			seen[m]++
+			flags := c.check(t, string(m), m, c.evidence(), explaind.MethodOptions{}, want)
 			flagged := slices.Contains(flags, explaind.FlagZeroAlphaChannel)
-			if want := c.ZeroAlphaChannel && d.Method == explaind.MethodArticleGradCAMPlusPlus; flagged != want {
-				t.Errorf("%s: %s: zero-alpha flag %v, want %v", c.Name, d.Method, flagged, want)
+			if want := c.ZeroAlphaChannel && m == explaind.MethodArticleGradCAMPlusPlus; flagged != want {
+				t.Errorf("%s: %s: zero-alpha flag %v, want %v", c.Name, m, flagged, want)
 			}
+		}
+		for m, want := range c.EigenSmooth {
+			c.check(t, string(m)+", eigen_smooth", m, c.evidence(), explaind.MethodOptions{EigenSmooth: true}, want)
+		}
+		c.check(t, "the authors' form", explaind.MethodGradCAMPlusPlus, c.evidence(),
+			explaind.MethodOptions{PlusPlusForm: explaind.PlusPlusAuthorsCode}, c.Forms["authors_code"])
+		softmax := c.evidence()
+		softmax.HeadKernel = &explaind.Tensor{Shape: c.HeadKernelShape, Data: c.HeadKernel}
+		softmax.Probabilities, softmax.Class, softmax.Probability = c.Probabilities, c.Class, c.Probabilities[c.Class]
+		c.check(t, "the softmax form", explaind.MethodGradCAMPlusPlus, softmax,
+			explaind.MethodOptions{PlusPlusForm: explaind.PlusPlusSoftmax}, c.Forms["softmax"])
+	}
+	for _, d := range ofOneRun() {
+		if !d.Traits.Has(OfInput) && seen[d.Method] < 5 {
+			t.Errorf("%d goldens of %s", seen[d.Method], d.Method)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import "github.com/explaind/explaind"
 //
 // Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017,
 // equations 1 and 2.
-func gradCAM(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
+func gradCAM(e *explaind.Evidence, o *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, explaind.NeedsGradients); err != nil {
 		return nil, nil, err
 	}
@@ -20,5 +20,5 @@ func gradCAM(e *explaind.Evidence) (*explaind.Heatmap, []explaind.Flag, error) {
 	for k := range weights {
 		weights[k] /= positions
 	}
-	return rectify(weightedSum(weights, e.Activations)), nil, nil
+	return rectify(weighted(weights, e.Activations, o)), nil, nil
 }

@@ -46,7 +46,7 @@ func TestKnownAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, _, err := definition.Func(c.evidence)
+		h, _, err := definition.Func(c.evidence, &explaind.MethodOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestCAMByHand(t *testing.T) {
 		Activations:  &explaind.Tensor{Shape: []int{1, 2, 3}, Data: []float32{1, 2, 3, 4, 5, 6}},
 		ClassWeights: []float32{10, -1, .5},
 	}
-	h, flags, err := cam(e)
+	h, flags, err := cam(e, &explaind.MethodOptions{})
 	if err != nil || flags != nil {
 		t.Fatal(flags, err)
 	}
@@ -72,7 +72,7 @@ func TestCAMByHand(t *testing.T) {
 		t.Errorf("got %v, want [9.5 38]", h.Values)
 	}
 	e.ClassWeights = []float32{-1, 0, 0}
-	if h, _, _ = cam(e); h.Values[0] != -1 || h.Values[1] != -4 {
+	if h, _, _ = cam(e, &explaind.MethodOptions{}); h.Values[0] != -1 || h.Values[1] != -4 {
 		t.Errorf("CAM has no ReLU, got %v, want [-1 -4]", h.Values)
 	}
 }
@@ -83,7 +83,7 @@ func TestArticleCAMByHand(t *testing.T) {
 		Activations: &explaind.Tensor{Shape: []int{1, 1, 2}, Data: []float32{3, 5}},
 		Kernel:      &explaind.Tensor{Shape: []int{2, 2, 1, 2}, Data: []float32{1, -2, 3, -6, 99, 99, 99, 99}},
 	}
-	h, _, err := articleCAM(e)
+	h, _, err := articleCAM(e, &explaind.MethodOptions{})
 	if err != nil || h.Values[0] != 2*3-4*5 {
 		t.Errorf("got %v, %v, want -14", h, err)
 	}
@@ -96,11 +96,11 @@ func TestGradCAMIsCAMForAPooledHead(t *testing.T) {
 	for at := range c.Gradients.Data {
 		c.Gradients.Data[at] = c.ClassWeights[at%6] / 20
 	}
-	left, _, err := cam(c)
+	left, _, err := cam(c, &explaind.MethodOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, _, err := gradCAM(c)
+	right, _, err := gradCAM(c, &explaind.MethodOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestGradCAMPlusPlusLeavesPolesOut(t *testing.T) {
 		Activations: &explaind.Tensor{Shape: []int{1, 4, 1}, Data: []float32{-3, -2, 2, -1}},
 		Gradients:   &explaind.Tensor{Shape: []int{1, 4, 1}, Data: []float32{1, .5, .3, -1}},
 	}
-	h, _, err := gradCAMPlusPlus(e)
+	h, _, err := gradCAMPlusPlus(e, &explaind.MethodOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestGradCAMPlusPlusLeavesPolesOut(t *testing.T) {
 func TestArticleGradCAMPlusPlusReportsZeroAlpha(t *testing.T) {
 	e := oneChannel(2, 2, 1, 1)
 	e.Gradients = explaind.NewTensor(2, 2, 1)
-	h, flags, err := articleGradCAMPlusPlus(e)
+	h, flags, err := articleGradCAMPlusPlus(e, &explaind.MethodOptions{})
 	if err != nil || len(flags) != 1 || flags[0] != explaind.FlagZeroAlphaChannel {
 		t.Fatalf("flags %v, error %v", flags, err)
 	}
