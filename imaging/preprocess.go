@@ -74,3 +74,13 @@ func viewOf(pixels []float32, height, width, channels int) *Picture {
 	}
 	return view
 }
+
+// Black is what becomes of a black pixel, for each channel of the model's input. Errors are those of Prepare.
+func Black(how explaind.Preprocessing, channels int) ([]float32, error) {
+	how.Crop = explaind.CropNone
+	black, err := Prepare(newPicture(1, 1), how, 1, 1, channels)
+	if err != nil {
+		return nil, err
+	}
+	return black.Tensor.Data, nil
+}

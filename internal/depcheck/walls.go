@@ -156,10 +156,11 @@ func configuration(files []File) (complaints []string) {
 var rooms = map[string][]string{
 	"batch":              {""},
 	"explain":            {""},
+	"faithfulness":       {""},
 	"imaging":            {""},
 	"render":             {""},
 	"repository":         {""},
-	"service":            {"", "explain", "imaging", "render"},
+	"service":            {"", "explain", "faithfulness", "imaging", "render"},
 	"tfmodel":            {"", "tfmodel/graphdef", "tfmodel/savedmodel"},
 	"tfmodel/graphdef":   {"", "tfmodel/savedmodel"},
 	"tfmodel/savedmodel": {""},
