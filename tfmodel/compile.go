@@ -27,7 +27,7 @@ type compiled struct {
 
 // compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
 // differentiate → put the weights back.
-func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
+func compile(ctx context.Context, dir string, side sidecar, random *randomisation) (*compiled, error) {
 	meta, tags, err := savedmodel.Read(dir)
 	if err != nil {
 		return nil, err
@@ -69,6 +69,9 @@ func compile(ctx context.Context, dir string, side sidecar) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := random.shuffle(flat, p, variables, values); err != nil {
+		return nil, err
+	}
 	return assemble(p, flat, variables, values)
 }
 
@@ -99,6 +102,9 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	if err := p.differentiate(bones, layers); err != nil {
 		return nil, nil, err
 	}
+	if bones, err = newSkeleton(bones.flat); err != nil { // with the guided gradients
+		return nil, nil, unsupported(err)
+	}
 	for i, out := range sig.outputs {
 		p.Outputs = append(p.Outputs, output{out.Name, outputs[i]})
 	}
@@ -112,11 +118,16 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 	return p, bones.flat, nil
 }
 
-// differentiate adds the gradients of all layers, and finds for each layer how its backward pass runs alone.
+// differentiate adds the gradients of the input and of all layers, the guided ones of the input, and finds for each layer
+// how what lies behind it runs alone.
 func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error {
 	x := make([]graphdef.Ref, len(layers))
 	for i, l := range layers {
 		x[i] = l.Output
+	}
+	image, hasImage := graphdef.FloatInput(bones.flat, p.Input, bones.isFloat)
+	if hasImage {
+		x = append(x, image)
 	}
 	gradients, reasons, err := bones.differentiate(p.Score.ModelLogits, p.Score.ModelCotangent, x)
 	if err != nil {
@@ -128,15 +139,28 @@ func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error 
 			t.Cut = graphdef.Cut(bones.flat, p.Input, l.Output, gradients[i])
 			t.Feedable = bones.perImage(append([]graphdef.Ref{l.Output}, t.Cut...))
 		}
+		t.Ahead = graphdef.Cut(bones.flat, p.Input, l.Output, p.Score.Logits)
+		resumable := bones.perImage(append([]graphdef.Ref{l.Output}, t.Ahead...))
 		p.Layers = append(p.Layers, t)
-		p.Spec.Layers = append(p.Spec.Layers, explaind.Layer{Gradients: reasons[i] == "", Reason: reasons[i]})
+		p.Spec.Layers = append(p.Spec.Layers, explaind.Layer{Gradients: reasons[i] == "", Reason: reasons[i], Resumable: resumable})
+	}
+	switch in := &p.Spec.Input; {
+	case !hasImage:
+		in.Reason = "the input is not of floating-point numbers, nor converted to them in one place"
+	case reasons[len(layers)] != "":
+		in.Reason = reasons[len(layers)]
+	default:
+		in.Gradients = true
+		p.InputGradients = gradients[len(layers)]
+		p.GuidedGradients = graphdef.AddGuided(bones.flat, p.Score.ModelCotangent, p.InputGradients)
+		in.Guided = p.GuidedGradients != graphdef.Ref{}
 	}
 	return nil
 }
 
 // fetchFloats converts what a request may fetch to float32, for models that compute in another type.
 func (p *program) fetchFloats(bones *skeleton) error {
-	refs := []*graphdef.Ref{&p.DenseKernel}
+	refs := []*graphdef.Ref{&p.DenseKernel, &p.InputGradients, &p.GuidedGradients}
 	for i := range p.Outputs {
 		refs = append(refs, &p.Outputs[i].Tensor)
 	}

@@ -3,8 +3,6 @@ package tfmodel
 import (
 	"context"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
-
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
 )
@@ -14,17 +12,17 @@ import (
 // One target a row, known before the run or the most probable class, costs one run for prediction and gradients
 // together. Otherwise the forward pass runs once for the predictions and activations, and the gradients of each layer
 // come from a second run that is fed the activations, one row per (image, target), and does not touch what lies before
-// the layer.
+// the layer. Gradients of the input have nothing before them: they run the image again for each target.
 func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*explaind.ExplainResult, error) {
 	layers, err := m.checkExplain(r)
 	if err != nil {
 		return nil, err
 	}
-	var found *gathered
-	if t := oneRun(r); t != nil || !r.Needs.Has(explaind.NeedsGradients) {
-		found, err = m.explainAtOnce(ctx, r, layers, t)
+	found := newGathered(len(layers))
+	if t := oneRun(r); t != nil || !needsGradients(r.Needs) {
+		err = m.explainAtOnce(ctx, r, layers, t, found)
 	} else {
-		found, err = m.explainRows(ctx, r, layers)
+		err = m.explainRows(ctx, r, layers, found)
 	}
 	if err != nil {
 		return nil, err
@@ -32,159 +30,139 @@ func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*expla
 	return m.evidence(ctx, r, layers, found)
 }
 
-// gathered is what the runs brought, per layer.
+func needsGradients(n explaind.Needs) bool {
+	return n&(explaind.NeedsGradients|explaind.NeedsInputGradients|explaind.NeedsGuidedGradients) != 0
+}
+
+// gathered is what the runs brought. What was not asked for is nil.
 type gathered struct {
 	prediction  *explaind.Prediction
-	activations []*explaind.Tensor // per layer [N, H, W, C]
-	gradients   []*explaind.Tensor // per layer, one row per (row, target) in that order; nil without NeedsGradients
+	activations []*explaind.Tensor   // per layer [N, H, W, C]
+	cut         [][]*explaind.Tensor // per layer, what its backward pass wants beside them, [N, …] each
+	ahead       [][]*explaind.Tensor // per layer, what the pass on to the logits wants
+
+	// These have one row per (row, target), in that order.
+	gradients []*explaind.Tensor // per layer
+	ofInput   *explaind.Tensor
+	guided    *explaind.Tensor
 }
 
-func (m *Model) checkExplain(r *explaind.ExplainRequest) ([]int, error) {
-	if err := m.checkImages(r.Images); err != nil {
-		return nil, err
+func newGathered(layers int) *gathered {
+	return &gathered{
+		prediction:  &explaind.Prediction{},
+		activations: make([]*explaind.Tensor, layers),
+		cut:         make([][]*explaind.Tensor, layers),
+		ahead:       make([][]*explaind.Tensor, layers),
+		gradients:   make([]*explaind.Tensor, layers),
 	}
-	if len(r.Targets) != r.Images.Rows() {
-		return nil, explaind.Errorf(explaind.InvalidArgument, "TARGETS_MISMATCH", "%d images, but targets for %d", r.Images.Rows(), len(r.Targets))
-	}
-	for _, row := range r.Targets {
-		for _, t := range row {
-			classes := m.program.Spec.Head.Classes
-			if t.Versus < -1 || t.Versus >= classes || (t.Rank == 0 && (t.Class < 0 || t.Class >= classes)) {
-				return nil, explaind.Errorf(explaind.InvalidArgument, "CLASS_OUT_OF_RANGE",
-					"class %d (versus %d) is asked for, the model has classes 0 to %d", t.Class, t.Versus, classes-1)
-			}
-			if t.Rank < 0 || t.Rank > classes {
-				return nil, explaind.Errorf(explaind.InvalidArgument, "RANK_OUT_OF_RANGE", "rank %d is asked for, the model has %d classes", t.Rank, classes)
-			}
-		}
-	}
-	layers := make([]int, len(r.Layers))
-	for i, name := range r.Layers {
-		index, err := m.layerIndex(name)
-		if err != nil {
-			return nil, err
-		}
-		if err := m.canExplain(index, r.Needs); err != nil {
-			return nil, err
-		}
-		layers[i] = index
-	}
-	return layers, nil
 }
 
-func (m *Model) layerIndex(name string) (int, error) {
-	layer, err := m.program.Spec.FindLayer(name)
-	if err != nil {
-		return 0, err
-	}
-	for i := range m.program.Spec.Layers {
-		if &m.program.Spec.Layers[i] == layer {
-			return i, nil
-		}
-	}
-	return 0, explaind.NotFoundError("layer", name, nil)
+// wishes are tensors to fetch, and where they go.
+type wishes struct {
+	refs []graphdef.Ref
+	to   []**explaind.Tensor
 }
 
-// canExplain tells why a layer cannot give what is needed.
-func (m *Model) canExplain(index int, needs explaind.Needs) error {
-	layer := m.program.Spec.Layers[index]
-	switch {
-	case needs.Has(explaind.NeedsGradients) && !layer.Gradients:
-		return explaind.Errorf(explaind.FailedPrecondition, "NO_GRADIENT", "layer %q has no gradient: %s", layer.Name, layer.Reason)
-	case needs.Has(explaind.NeedsClassWeights) && layer.Name != m.program.Spec.Head.PooledLayer:
-		return explaind.Errorf(explaind.FailedPrecondition, "NO_CLASS_WEIGHTS", "layer %q does not go through global average pooling and one dense layer to the classes", layer.Name)
-	case needs.Has(explaind.NeedsKernel) && !layer.Kernel:
-		return explaind.Errorf(explaind.FailedPrecondition, "NO_KERNEL", "layer %q is not a convolution", layer.Name)
-	}
-	return nil
+func (w *wishes) add(ref graphdef.Ref, to **explaind.Tensor) {
+	w.refs, w.to = append(w.refs, ref), append(w.to, to)
 }
 
-// oneRun returns the rows' targets if each row has exactly one that needs no earlier run: a class, or the best one.
-func oneRun(r *explaind.ExplainRequest) *targets {
-	t := best(len(r.Targets))
-	t.ofProbability = r.Score == explaind.ScoreProbability
-	for i, row := range r.Targets {
-		if len(row) != 1 || row[0].Rank > 1 {
-			return nil
-		}
-		if row[0].Rank == 0 {
-			t.class[i] = int32(row[0].Class)
-		}
-		t.versus[i] = int32(row[0].Versus)
+func (w *wishes) fulfil(results []*explaind.Tensor) {
+	for i, r := range results {
+		*w.to[i] = r
 	}
-	return t
 }
 
-// explainAtOnce fetches everything in one run.
-func (m *Model) explainAtOnce(ctx context.Context, r *explaind.ExplainRequest, layers []int, t *targets) (*gathered, error) {
-	fetches := m.forwardFetches(layers)
-	gradients := r.Needs.Has(explaind.NeedsGradients)
-	if gradients {
-		for _, l := range layers {
-			fetches = append(fetches, m.program.Layers[l].Gradients)
-		}
-	} else {
-		t = nil
+// wishForward asks for the prediction and the activations, in the order of forwardFetches, which are warmed.
+func (m *Model) wishForward(w *wishes, layers []int, found *gathered) {
+	w.add(m.program.Score.Logits, &found.prediction.Logits)
+	w.add(m.program.Score.Probabilities, &found.prediction.Probabilities)
+	for i, l := range layers {
+		w.add(m.program.Layers[l].Activations, &found.activations[i])
 	}
-	results, err := m.forward(ctx, fetches, r.Images, t)
-	if err != nil {
-		return nil, err
-	}
-	found := newGathered(results, len(layers))
-	if gradients {
-		found.gradients = results[2+len(layers):]
-	}
-	return found, nil
 }
 
 func (m *Model) forwardFetches(layers []int) []graphdef.Ref {
-	fetches := []graphdef.Ref{m.program.Score.Logits, m.program.Score.Probabilities}
-	for _, l := range layers {
-		fetches = append(fetches, m.program.Layers[l].Activations)
-	}
-	return fetches
+	var w wishes
+	m.wishForward(&w, layers, newGathered(len(layers)))
+	return w.refs
 }
 
-func newGathered(results []*explaind.Tensor, layers int) *gathered {
-	return &gathered{
-		prediction:  &explaind.Prediction{Logits: results[0], Probabilities: results[1]},
-		activations: results[2 : 2+layers],
+// addAll asks for tensors of one layer.
+func (w *wishes) addAll(refs []graphdef.Ref) []*explaind.Tensor {
+	tensors := make([]*explaind.Tensor, len(refs))
+	for i, ref := range refs {
+		w.add(ref, &tensors[i])
 	}
+	return tensors
 }
 
-// explainRows runs forward once, then backward per layer with one row per (image, target).
-func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, layers []int) (*gathered, error) {
-	fetches := m.forwardFetches(layers)
-	for _, l := range layers {
-		if t := m.program.Layers[l]; t.Feedable {
-			fetches = append(fetches, t.Cut...)
-		}
-	}
-	results, err := m.forward(ctx, fetches, r.Images, nil)
-	if err != nil {
-		return nil, err
-	}
-	found := newGathered(results, len(layers))
-	rows, t := expand(r, found.prediction.Logits)
-	cut := results[2+len(layers):]
+// wishCrossing asks for what passes by the layers, for the passes that start there.
+func (m *Model) wishCrossing(w *wishes, layers []int, needs explaind.Needs, backward bool, found *gathered) {
 	for i, l := range layers {
-		layer := m.program.Layers[l]
-		var gradients []*explaind.Tensor
-		if layer.Feedable {
-			start := map[graphdef.Ref]*explaind.Tensor{layer.Activations: found.activations[i]}
-			for _, ref := range layer.Cut {
-				start[ref], cut = cut[0], cut[1:]
-			}
-			gradients, err = m.backward(ctx, layer.Gradients, start, rows, t)
-		} else {
-			gradients, err = m.forward(ctx, []graphdef.Ref{layer.Gradients}, r.Images.Gather(rows), t)
+		t := m.program.Layers[l]
+		if backward && needs.Has(explaind.NeedsGradients) && t.Feedable {
+			found.cut[i] = w.addAll(t.Cut)
 		}
-		if err != nil {
-			return nil, err
+		if needs.Has(explaind.NeedsCrossing) {
+			found.ahead[i] = w.addAll(t.Ahead)
 		}
-		found.gradients = append(found.gradients, gradients[0])
 	}
-	return found, nil
+}
+
+func (m *Model) wishOfInput(w *wishes, needs explaind.Needs, found *gathered) {
+	if needs.Has(explaind.NeedsInputGradients) {
+		w.add(m.program.InputGradients, &found.ofInput)
+	}
+	if needs.Has(explaind.NeedsGuidedGradients) {
+		w.add(m.program.GuidedGradients, &found.guided)
+	}
+}
+
+// explainAtOnce fetches everything in one run.
+func (m *Model) explainAtOnce(ctx context.Context, r *explaind.ExplainRequest, layers []int, t *targets, found *gathered) error {
+	var w wishes
+	m.wishForward(&w, layers, found)
+	if r.Needs.Has(explaind.NeedsGradients) {
+		for i, l := range layers {
+			w.add(m.program.Layers[l].Gradients, &found.gradients[i])
+		}
+	}
+	m.wishOfInput(&w, r.Needs, found)
+	m.wishCrossing(&w, layers, r.Needs, false, found)
+	if !needsGradients(r.Needs) {
+		t = nil
+	}
+	results, err := m.forward(ctx, w.refs, r.Images, t)
+	w.fulfil(results)
+	return err
+}
+
+// explainRows runs forward once, then backward with one row per (image, target): once per layer, and once for the input.
+func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, layers []int, found *gathered) error {
+	var w wishes
+	m.wishForward(&w, layers, found)
+	m.wishCrossing(&w, layers, r.Needs, true, found)
+	results, err := m.forward(ctx, w.refs, r.Images, nil)
+	if err != nil {
+		return err
+	}
+	w.fulfil(results)
+	rows, t := expand(r, found.prediction.Logits)
+	if r.Needs.Has(explaind.NeedsGradients) {
+		for i, l := range layers {
+			if found.gradients[i], err = m.backward(ctx, l, r.Images, found.activations[i], found.cut[i], rows, t); err != nil {
+				return err
+			}
+		}
+	}
+	var again wishes
+	m.wishOfInput(&again, r.Needs, found)
+	if len(again.refs) > 0 {
+		results, err = m.forward(ctx, again.refs, r.Images.Gather(rows), t)
+		again.fulfil(results)
+	}
+	return err
 }
 
 // expand lists one entry per (row, target): the image's row and the resolved target.
@@ -201,18 +179,27 @@ func expand(r *explaind.ExplainRequest, logits *explaind.Tensor) (rows []int, t 
 	return rows, t
 }
 
-// backward runs from a layer's activations, and what else crosses the layer, to the gradient there.
-func (m *Model) backward(ctx context.Context, gradient graphdef.Ref, start map[graphdef.Ref]*explaind.Tensor, rows []int, t *targets) ([]*explaind.Tensor, error) {
-	in := feeds{}
-	for ref, values := range start {
-		fed, err := toTensor(values.Gather(rows), tf.Float)
+// backward brings a layer's gradients, from its activations and what else passes by it where that can be fed, else from
+// the images.
+func (m *Model) backward(ctx context.Context, l int, images, activations *explaind.Tensor, cut []*explaind.Tensor, rows []int, t *targets) (*explaind.Tensor, error) {
+	layer := m.program.Layers[l]
+	if !layer.Feedable {
+		results, err := m.forward(ctx, []graphdef.Ref{layer.Gradients}, images.Gather(rows), t)
 		if err != nil {
-			return nil, internal(err)
+			return nil, err
 		}
-		in[ref] = fed
+		return results[0], nil
+	}
+	in, err := m.feedLayer(layer.Activations, activations.Gather(rows), layer.Cut, gatherAll(cut, rows))
+	if err != nil {
+		return nil, err
 	}
 	if err := t.feed(in, m.program.Score); err != nil {
 		return nil, internal(err)
 	}
-	return m.fetch(ctx, []graphdef.Ref{gradient}, in)
+	results, err := m.fetch(ctx, []graphdef.Ref{layer.Gradients}, in)
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
 }

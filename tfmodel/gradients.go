@@ -58,11 +58,15 @@ func (s *skeleton) shapes(ref graphdef.Ref) ([]int64, bool) {
 
 // floats is shapes for tensors of floating-point numbers alone.
 func (s *skeleton) floats(ref graphdef.Ref) ([]int64, bool) {
-	dtype, err := s.dtype(ref)
-	if err != nil || !isScore(typespb.DataType(dtype)) {
+	if !s.isFloat(ref) {
 		return nil, false
 	}
 	return s.shapes(ref)
+}
+
+func (s *skeleton) isFloat(ref graphdef.Ref) bool {
+	dtype, err := s.dtype(ref)
+	return err == nil && isScore(typespb.DataType(dtype))
 }
 
 func (s *skeleton) dtype(ref graphdef.Ref) (tf.DataType, error) {

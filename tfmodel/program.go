@@ -15,8 +15,11 @@ type program struct {
 	DenseKernel graphdef.Ref // of a head of pooling + dense; zero for others
 	Outputs     []output
 	Layers      []layerTensors // parallel to Spec.Layers
-	Resident    []residentWeight
-	Checksums   map[string]uint32 // CRC-32C of the other files, by their names
+	// InputGradients is ∂S/∂x, GuidedGradients the same by guided backpropagation; zero where the model has none.
+	InputGradients  graphdef.Ref
+	GuidedGradients graphdef.Ref
+	Resident        []residentWeight
+	Checksums       map[string]uint32 // CRC-32C of the other files, by their names
 }
 
 // layerTensors are the tensors of one layer, all but Cut of float32.
@@ -28,6 +31,8 @@ type layerTensors struct {
 	Cut []graphdef.Ref
 	// Feedable is false if a tensor of Cut has no row per image; then the image itself is fed again.
 	Feedable bool
+	// Ahead is Cut for the pass from the layer on to the logits, which wants less; Spec's Resumable is its Feedable.
+	Ahead []graphdef.Ref
 }
 
 // residentWeight is a weight outside of the plain graph.

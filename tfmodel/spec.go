@@ -16,6 +16,7 @@ func newSpec(sig *signature, bones *skeleton, classes classesOutput, head graphd
 		Input: explaind.Input{
 			Name: sig.inputName, DType: typeName(sig.inputType),
 			Batch: known(sig.inputShape[0]), Height: known(sig.inputShape[1]), Width: known(sig.inputShape[2]), Channels: known(sig.inputShape[3]),
+			Gradients: p.Spec.Input.Gradients, Reason: p.Spec.Input.Reason, Guided: p.Spec.Input.Guided,
 		},
 		Head: explaind.Head{Output: classes.name, Activation: explaind.Activation(head.Activation), Classes: int(classes.count)},
 	}
@@ -29,7 +30,7 @@ func newSpec(sig *signature, bones *skeleton, classes classesOutput, head graphd
 			Name: l.Name, Aliases: l.Aliases, Op: l.Op,
 			Height: known(l.Shape[1]), Width: known(l.Shape[2]), Channels: int(l.Shape[3]),
 			Gradients: p.Spec.Layers[i].Gradients, Reason: p.Spec.Layers[i].Reason,
-			Kernel: l.Kernel != graphdef.Ref{},
+			Kernel: l.Kernel != graphdef.Ref{}, Resumable: p.Spec.Layers[i].Resumable,
 		})
 		if l.Output == head.Pooled {
 			spec.Head.PooledLayer = l.Name
@@ -38,7 +39,7 @@ func newSpec(sig *signature, bones *skeleton, classes classesOutput, head graphd
 	if defaultLayer >= 0 {
 		spec.DefaultLayer = layers[defaultLayer].Name
 	} else {
-		spec.Warnings = append(spec.Warnings, "the model has no feature map [N, H, W, C] between its input and its classes: it can predict but not be explained by layer")
+		spec.Warnings = append(spec.Warnings, "the model has no feature map [N, H, W, C] between its input and its classes: it can be explained at its input only")
 	}
 	return spec
 }

@@ -18,6 +18,7 @@ var zooModels = []string{
 	"vgg16", "resnet50", "mobilenetv2", "efficientnetb0", "densenet121", "inceptionv3", "convnexttiny",
 	"nested", "subclassed", "sigmoid", "linear", "two_outputs", "fixed_batch", "free_size", "uint8_input", "saved",
 	"keras2", "keras2_export", "module", "tf1", "tf1_training",
+	"vgg_like", "gap_like",
 }
 
 // Bounds of what may differ from TensorFlow's own numbers.
@@ -54,6 +55,9 @@ func TestZoo(t *testing.T) {
 			t.Run("layers at once", s.testLayersAtOnce)
 			t.Run("targets", s.testTargets)
 			t.Run("versus", s.testVersus)
+			t.Run("slope of the input", s.testSlope)
+			t.Run("targets at the input", s.testInputTargets)
+			t.Run("resume", s.testResume)
 			t.Logf("opened in %v, with %d MB at the peak; the worst error of a probability is %.1g, that of a map %.1g of its range",
 				opened, peak>>20, s.worstProbability, s.worstMap)
 		})
@@ -315,7 +319,7 @@ func rawMap(t *testing.T, method explaind.Method, e *explaind.Evidence) *explain
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, _, err := d.Func(e)
+	h, _, err := d.Func(e, &explaind.MethodOptions{})
 	if err != nil {
 		t.Fatalf("layer %s, %s: %v", e.Layer, method, err)
 	}

@@ -129,7 +129,7 @@ func gradCAM(m *tfmodel.Model, images *explaind.Tensor) error {
 		return err
 	}
 	for i := range result.Evidence {
-		heatmap, _, err := method.Func(&result.Evidence[i])
+		heatmap, _, err := method.Func(&result.Evidence[i], &explaind.MethodOptions{})
 		if err != nil {
 			return err
 		}
