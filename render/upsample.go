@@ -54,7 +54,7 @@ func Embed(h *explaind.Heatmap, x0, y0, x1, y1, height, width int, how Interpola
 	}
 	across := taps(tap, h.Width, x0, x1, visible.Min.X, visible.Max.X)
 	down := taps(tap, h.Height, y0, y1, visible.Min.Y, visible.Max.Y)
-	lines := newLines(source, h.Width, across)
+	lines := newLines(source, h.Width, across, how != CubicSpline)
 	for i, t := range down {
 		from := (visible.Min.Y+i)*width + visible.Min.X
 		lines.blend(out.Values[from:from+visible.Dx()], t)
@@ -96,8 +96,7 @@ func bilinearTap(offset, length float64, n int) tap {
 	fraction := float64(place) - floor
 	lower := min(max(int(floor), 0), n-1)
 	upper := min(max(int(floor)+1, 0), n-1)
-	// The last two repeat a neighbour with weight zero: one loop serves both interpolations.
-	return tap{index: [4]int{lower, upper, upper, upper}, weight: [4]float64{1 - fraction, fraction, 0, 0}}
+	return tap{index: [4]int{lower, upper}, weight: [4]float64{1 - fraction, fraction, 0, 0}}
 }
 
 // lines are rows of the source with the taps across already applied, made when they are needed. Row r is kept in place
@@ -106,12 +105,13 @@ type lines struct {
 	source []float64
 	width  int // of the source
 	across []tap
+	pairs  bool // taps have two samples
 	row    [4]int
 	values [4][]float64
 }
 
-func newLines(source []float64, width int, across []tap) *lines {
-	l := &lines{source: source, width: width, across: across}
+func newLines(source []float64, width int, across []tap, pairs bool) *lines {
+	l := &lines{source: source, width: width, across: across, pairs: pairs}
 	for i := range l.values {
 		l.row[i], l.values[i] = -1, make([]float64, len(across))
 	}
@@ -126,6 +126,13 @@ func (l *lines) at(row int) []float64 {
 	}
 	l.row[place] = row
 	source := l.source[row*l.width : (row+1)*l.width]
+	if l.pairs {
+		for x := range values {
+			t := &l.across[x]
+			values[x] = t.weight[0]*source[t.index[0]] + t.weight[1]*source[t.index[1]]
+		}
+		return values
+	}
 	for x := range values {
 		t := &l.across[x]
 		values[x] = t.weight[0]*source[t.index[0]] + t.weight[1]*source[t.index[1]] +
@@ -138,8 +145,14 @@ func (l *lines) at(row int) []float64 {
 func (l *lines) blend(out []float32, t tap) {
 	n := len(out)
 	a, b := l.at(t.index[0])[:n], l.at(t.index[1])[:n]
-	c, d := l.at(t.index[2])[:n], l.at(t.index[3])[:n]
 	w := t.weight
+	if l.pairs {
+		for x := range out {
+			out[x] = float32(w[0]*a[x] + w[1]*b[x])
+		}
+		return
+	}
+	c, d := l.at(t.index[2])[:n], l.at(t.index[3])[:n]
 	for x := range out {
 		out[x] = float32(w[0]*a[x] + w[1]*b[x] + w[2]*c[x] + w[3]*d[x])
 	}
