@@ -9,8 +9,17 @@ import (
 	"github.com/explaind/explaind/render"
 )
 
-// comparison is one figure of the whole answer: a row per layer and target, in it the picture with the most probable
-// class, then each method's overlay with the class it explains.
+// mostAcross is how many methods stand in one row of a figure; more are spread evenly over several rows.
+const mostAcross = 7
+
+// perRow is how many methods of n stand in one row.
+func perRow(n int) int {
+	rows := (n + mostAcross - 1) / mostAcross
+	return (n + rows - 1) / rows
+}
+
+// comparison is one figure of the whole answer: a row, or several for many methods, per layer and target, in it the picture
+// with the most probable class, then each method's overlay with the class it explains.
 func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input, overlays []image.Image) ([]byte, error) {
 	under := p.under(in)
 	original := render.Panel{Image: rgba(under), Title: "Original", Subtitle: "predicted: " + scored(spec, bestOf(answer))}
@@ -19,6 +28,10 @@ func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input,
 		row := []render.Panel{original}
 		versus := p.targets[from/len(p.methods)%len(p.targets)].Versus
 		for i := range p.methods {
+			if i > 0 && i%perRow(len(p.methods)) == 0 {
+				rows = append(rows, row)
+				row = []render.Panel{original}
+			}
 			x := &answer.Explanations[from+i]
 			subtitle := scored(spec, x.Target)
 			if versus >= 0 {

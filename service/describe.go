@@ -16,6 +16,7 @@ func (s *Service) Describe(sel Selector) (*Description, error) {
 	}
 	defer h.Release()
 	d := &Description{Ref: h.Ref, Spec: h.Model.Spec()}
+	d.OfInput = explain.Supported(d.Spec, nil)
 	for i := range d.Spec.Layers {
 		d.Methods = append(d.Methods, explain.Supported(d.Spec, &d.Spec.Layers[i]))
 	}

@@ -5,30 +5,34 @@ import (
 	"image"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
 	"github.com/explaind/explaind/imaging"
 	"github.com/explaind/explaind/render"
 )
 
-// draw makes explanations of raw maps, and the comparison figure.
+// draw makes explanations of raw maps, side by side, and the comparison figure.
 func (e *Explainer) draw(ctx context.Context, answer *ExplainAnswer, in *input, maps []rawMap) error {
 	p, spec := e.plan, e.handle.Model.Spec()
-	var overlays []image.Image
-	for _, m := range maps {
-		if err := explaind.FromContext(ctx); err != nil {
-			return inPhase(err, "RENDER")
-		}
-		x, overlay, err := p.explanation(&m, in)
+	answer.Explanations = make([]Explanation, len(maps))
+	overlays := make([]image.Image, len(maps))
+	err := each(ctx, len(maps), func(i int) error {
+		x, overlay, err := p.explanation(&maps[i], in)
 		if err != nil {
 			return err
 		}
 		x.Target.Label = label(spec, x.Target.Class)
-		answer.Explanations = append(answer.Explanations, *x)
-		overlays = append(overlays, overlay)
+		answer.Explanations[i], overlays[i] = *x, overlay
+		return nil
+	})
+	switch {
+	case ctx.Err() != nil:
+		return inPhase(explaind.FromContext(ctx), "RENDER")
+	case err != nil:
+		return err
 	}
 	if !p.rendering.ComparisonPNG {
 		return nil
 	}
-	var err error
 	answer.ComparisonPNG, err = p.comparison(answer, spec, in, overlays)
 	return err
 }
@@ -38,16 +42,18 @@ func (p *plan) explanation(m *rawMap, in *input) (*Explanation, image.Image, err
 	grown := p.grow(m.heatmap, in, p.rendering.Resolution)
 	x := &Explanation{
 		Method:     m.definition.Method,
-		Layer:      m.evidence.Layer,
+		Layer:      m.layer,
 		Target:     ClassScore{Class: m.evidence.Class, Probability: m.evidence.Probability, Logit: m.evidence.Logit},
 		Heatmap:    grown,
 		WithValues: p.rendering.Values,
+
+		Completeness: m.completeness,
 	}
 	x.RawMin, x.RawMax = grown.Range()
 	x.Flags = union(m.flags, grown.Normalize())
 	if p.rendering.HeatmapPNG {
 		var err error
-		if x.HeatmapPNG, err = render.PNG(render.HeatmapImage(grown, p.rendering.Colormap)); err != nil {
+		if x.HeatmapPNG, err = render.PNG(render.HeatmapImage(m.contrast().Apply(grown), p.rendering.Colormap)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -84,7 +90,19 @@ func (p *plan) overlay(m *rawMap, grown *explaind.Heatmap, in *input) (*image.RG
 		grown = p.grow(m.heatmap, in, ResolutionInput)
 		grown.Normalize()
 	}
-	return render.Overlay(under.Pix, under.Width, under.Height, grown, p.rendering.Colormap, p.alpha)
+	return render.Overlay(under.Pix, under.Width, under.Height, m.contrast().Apply(grown), p.rendering.Colormap, p.alpha)
+}
+
+// contrast is how the map is drawn best.
+func (m *rawMap) contrast() render.Contrast {
+	switch t := m.definition.Traits; {
+	case t.Has(explain.Fine):
+		return render.Clipped
+	case t.Has(explain.Relative):
+		return render.Stretched
+	default:
+		return render.FromZero
+	}
 }
 
 // under is the picture that overlays are drawn over.

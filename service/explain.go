@@ -13,7 +13,7 @@ func (s *Service) Explain(ctx context.Context, r *ExplainRequest) (*ExplainAnswe
 		return nil, err
 	}
 	defer e.Close()
-	return e.Explain(ctx, &r.Image)
+	return e.Explain(ctx, &r.Image, nil)
 }
 
 // Explainer answers many images with one config and one version of a model, which it holds until Close. Explain may be
@@ -45,14 +45,15 @@ func (e *Explainer) Model() explaind.ModelRef { return e.handle.Ref }
 func (e *Explainer) Close() { e.handle.Release() }
 
 // Explain is the story of one explanation: wait for a place, decode and preprocess, run the model, make a raw map of
-// each piece of evidence, grow it to the size asked for, normalise, draw.
-func (e *Explainer) Explain(ctx context.Context, image *Image) (*ExplainAnswer, error) {
+// each piece of evidence, grow it to the size asked for, normalise, draw, and measure how faithful it is. Methods of many
+// passes tell report, if it is not nil, how far they are.
+func (e *Explainer) Explain(ctx context.Context, image *Image, report func(Progress)) (*ExplainAnswer, error) {
 	watch := startWatch()
-	leave, err := e.service.enter(ctx)
+	place, err := e.service.enter(ctx, e.plan.long())
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer place.leave()
 	answer := &ExplainAnswer{ImageID: image.ID, Model: e.handle.Ref}
 	answer.Timing.Queue = watch.next()
 
@@ -66,21 +67,29 @@ func (e *Explainer) Explain(ctx context.Context, image *Image) (*ExplainAnswer, 
 	}
 	answer.Timing.Decode = watch.next()
 
-	found, err := e.run(ctx, in.tensor)
+	a := &asker{Explainer: e, in: in, place: place, report: report}
+	found, err := a.run(ctx)
 	if err != nil {
 		return nil, err
 	}
 	answer.Predictions = best(spec, found.prediction, e.plan.topK)
-	answer.Timing.Run = watch.next()
-
-	maps, err := e.plan.rawMaps(found)
+	maps, err := a.maps(ctx, found)
 	if err != nil {
 		return nil, err
 	}
+	if maps, err = e.plan.fuse(maps, in); err != nil {
+		return nil, err
+	}
+	answer.Timing.Run = watch.next()
+
 	if err := e.draw(ctx, answer, in, maps); err != nil {
 		return nil, err
 	}
 	answer.Timing.Render = watch.next()
+	if err := a.measure(ctx, answer, maps); err != nil {
+		return nil, err
+	}
+	answer.Timing.Run += watch.next()
 	answer.Timing.Total = watch.total()
 	return answer, nil
 }

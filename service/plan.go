@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/explain"
@@ -10,12 +11,15 @@ import (
 // plan is an ExplainConfig resolved against one model: nothing in it depends on the image.
 type plan struct {
 	methods   []explain.Definition
-	layers    []string // full names
+	layers    []string // full names; one empty name for a model without layers
+	looks     bool     // some method looks at the layers
 	targets   []explaind.Target
 	score     explaind.Score
 	topK      int
+	options   explaind.MethodOptions
 	rendering Rendering
 	alpha     float64
+	faithful  bool
 	groups    []group
 }
 
@@ -28,7 +32,7 @@ type group struct {
 
 // newPlan checks a config. Errors name the config's field.
 func newPlan(c *ExplainConfig, spec *explaind.Spec, maxExplanations int) (*plan, error) {
-	p := &plan{score: c.Score, rendering: c.Rendering}
+	p := &plan{score: c.Score, options: c.Options, rendering: c.Rendering, faithful: c.Faithfulness}
 	var err error
 	if p.topK, err = topK(c.TopK, spec, "config.top_k"); err != nil {
 		return nil, err
@@ -39,13 +43,19 @@ func newPlan(c *ExplainConfig, spec *explaind.Spec, maxExplanations int) (*plan,
 	if err := checkCount(c, maxExplanations); err != nil {
 		return nil, err
 	}
+	if err := explain.CheckOptions(&p.options, optionsField); err != nil {
+		return nil, err
+	}
 	if p.methods, err = methods(c.Methods); err != nil {
 		return nil, err
 	}
-	if p.layers, err = layers(c.Layers, p.methods, spec); err != nil {
+	if p.layers, err = p.findLayers(c.Layers, spec); err != nil {
 		return nil, err
 	}
 	if p.targets, err = targets(c.Targets, spec); err != nil {
+		return nil, err
+	}
+	if err := p.checkForm(); err != nil {
 		return nil, err
 	}
 	if r := &p.rendering; !r.HeatmapPNG && !r.OverlayPNG && !r.ComparisonPNG {
@@ -53,6 +63,21 @@ func newPlan(c *ExplainConfig, spec *explaind.Spec, maxExplanations int) (*plan,
 	}
 	p.groups = groups(p.methods, p.score)
 	return p, nil
+}
+
+const optionsField = "config.options."
+
+// variants is how many images one image is explained by.
+func (p *plan) variants() int {
+	if p.options.AugSmooth {
+		return len(variantsOf)
+	}
+	return 1
+}
+
+// long tells whether the model is asked more than once or twice.
+func (p *plan) long() bool {
+	return p.faithful || slices.ContainsFunc(p.methods, func(d explain.Definition) bool { return d.Passes != nil })
 }
 
 // checkCount compares factor by factor: the product of three lists of millions would overflow.
@@ -91,10 +116,15 @@ func methods(names []explaind.Method) ([]explain.Definition, error) {
 	return found, nil
 }
 
-// layers finds the layers and checks that every method works on every one of them.
-func layers(names []string, methods []explain.Definition, spec *explaind.Spec) ([]string, error) {
+// findLayers finds the layers and checks that every method works on every one of them, with the options. Without names
+// it is the default layer. Methods that explain the input itself need none.
+func (p *plan) findLayers(names []string, spec *explaind.Spec) ([]string, error) {
+	p.looks = slices.ContainsFunc(p.methods, func(d explain.Definition) bool { return !d.Traits.Has(explain.OfInput) })
 	fieldOf := func(i int) string { return fmt.Sprintf("config.layers[%d]", i) }
 	if len(names) == 0 {
+		if spec.DefaultLayer == "" {
+			return []string{""}, p.settle(spec, nil, "config.methods")
+		}
 		names = []string{""}
 		fieldOf = func(int) string { return "config.layers" }
 	}
@@ -105,14 +135,39 @@ func layers(names []string, methods []explain.Definition, spec *explaind.Spec) (
 		if err != nil {
 			return nil, explaind.AtField(err, field)
 		}
-		for _, m := range methods {
-			if err := explain.Supports(m.Method, spec, layer); err != nil {
-				return nil, explaind.AtField(err, field)
-			}
+		if err := p.settle(spec, layer, field); err != nil {
+			return nil, err
 		}
 		found[i] = layer.Name
 	}
 	return found, nil
+}
+
+// settle checks the methods and their options on one layer.
+func (p *plan) settle(spec *explaind.Spec, layer *explaind.Layer, field string) (err error) {
+	for i, m := range p.methods {
+		if err := explain.Supports(m.Method, spec, layer); err != nil {
+			return explaind.AtField(err, field)
+		}
+		if p.methods[i], err = explain.Settle(m, &p.options, spec, layer, optionsField); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkForm refuses a difference of two classes where the formula is one of the softmax of a single class.
+func (p *plan) checkForm() error {
+	if !slices.ContainsFunc(p.methods, func(d explain.Definition) bool { return d.Needs.Has(explaind.NeedsHead) }) {
+		return nil
+	}
+	for i, t := range p.targets {
+		if t.Versus >= 0 {
+			return explaind.FieldError(fmt.Sprintf("config.targets[%d].versus_class_index", i), "OPTION_UNSUPPORTED",
+				"the softmax form of Grad-CAM++ explains the probability of one class; leave the other one out, or use the exponential form")
+		}
+	}
+	return nil
 }
 
 func targets(asked []Target, spec *explaind.Spec) ([]explaind.Target, error) {
@@ -176,7 +231,7 @@ func classInRange(class, classes int, field string) error {
 }
 
 // groups puts the methods together so that the model runs once per score that gradients are asked of, at most twice,
-// and runs no backward pass for methods that need none.
+// and runs no backward pass for methods that need none. Methods that ask the model again compare with the score asked for.
 func groups(methods []explain.Definition, asked explaind.Score) []group {
 	var list []group
 	join := func(score explaind.Score, i int) {
@@ -189,23 +244,22 @@ func groups(methods []explain.Definition, asked explaind.Score) []group {
 		list = append(list, group{score: score})
 		list[len(list)-1].add(i, methods[i])
 	}
+	var easy []int
 	for i, m := range methods {
 		switch {
-		case !m.Needs.Has(explaind.NeedsGradients):
 		case m.Needs.Has(explaind.NeedsProbability):
 			join(explaind.ScoreProbability, i)
-		default:
+		case m.Ask != nil || explain.DependsOnScore(m):
 			join(asked, i)
+		default:
+			easy = append(easy, i)
 		}
 	}
-	for i, m := range methods {
-		if m.Needs.Has(explaind.NeedsGradients) {
-			continue
-		}
+	for _, i := range easy {
 		if len(list) == 0 {
 			list = append(list, group{score: asked})
 		}
-		list[0].add(i, m)
+		list[0].add(i, methods[i])
 	}
 	return list
 }

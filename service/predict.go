@@ -54,11 +54,11 @@ func (p *Predictor) Close() { p.handle.Release() }
 // Predict is the story of one prediction.
 func (p *Predictor) Predict(ctx context.Context, image *Image) (*PredictAnswer, error) {
 	watch := startWatch()
-	leave, err := p.service.enter(ctx)
+	place, err := p.service.enter(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer place.leave()
 	answer := &PredictAnswer{ImageID: image.ID, Model: p.handle.Ref}
 	answer.Timing.Queue = watch.next()
 

@@ -4,7 +4,6 @@
 package service
 
 import (
-	"context"
 	"runtime"
 	"time"
 
@@ -34,6 +33,8 @@ type Options struct {
 	// MaxEvidence bounds the numbers that activations and gradients of one request take together; 128 Mi, which is
 	// 512 MiB.
 	MaxEvidence int
+	// MaxPasses bounds the images, or activations, that the methods of one request have the model compute again; 64 Ki.
+	MaxPasses int
 	// MaxInFlight is how many images are worked on at once, in all requests together; GOMAXPROCS. The rest wait.
 	MaxInFlight int
 }
@@ -51,6 +52,7 @@ func (o Options) withDefaults() Options {
 		{&o.MaxExplanations, 256},
 		{&o.MaxMapPixels, 64 * mebi},
 		{&o.MaxEvidence, 128 * mebi},
+		{&o.MaxPasses, 64 << 10},
 		{&o.MaxInFlight, runtime.GOMAXPROCS(0)},
 	} {
 		if *d.value == 0 {
@@ -65,29 +67,18 @@ type Service struct {
 	models  Models
 	options Options
 	places  *semaphore.Weighted
+	long    *semaphore.Weighted // of those requests that step aside between their passes
 }
 
 // New returns a service of the models.
 func New(models Models, o Options) *Service {
 	o = o.withDefaults()
-	return &Service{models: models, options: o, places: semaphore.NewWeighted(int64(o.MaxInFlight))}
+	most := int64(o.MaxInFlight)
+	return &Service{models: models, options: o, places: semaphore.NewWeighted(most), long: semaphore.NewWeighted(most)}
 }
 
 // MaxInFlight is how many images are worked on at once, in all requests together.
 func (s *Service) MaxInFlight() int { return s.options.MaxInFlight }
-
-// enter waits for a free place. Everything that costs memory or time happens in one: decoding as well as running.
-func (s *Service) enter(ctx context.Context) (leave func(), err error) {
-	if err := s.places.Acquire(ctx, 1); err != nil {
-		return nil, inPhase(explaind.FromContext(ctx), "QUEUE")
-	}
-	// Acquire may succeed although ctx has ended.
-	if err := explaind.FromContext(ctx); err != nil {
-		s.places.Release(1)
-		return nil, inPhase(err, "QUEUE")
-	}
-	return func() { s.places.Release(1) }, nil
-}
 
 // inPhase names the phase in which a deadline passed.
 func inPhase(err error, phase string) error {

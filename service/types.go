@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
+	"github.com/explaind/explaind/faithfulness"
 	"github.com/explaind/explaind/render"
 )
 
@@ -73,7 +75,10 @@ type ExplainConfig struct {
 	Targets   []Target          // empty means the most probable class
 	Score     explaind.Score
 	TopK      int // 0 means 5
+	Options   explaind.MethodOptions
 	Rendering Rendering
+	// Faithfulness has each map measured.
+	Faithfulness bool
 }
 
 // Target is a class to explain, by at most one of index, label and rank; none of them means rank 1.
@@ -124,7 +129,8 @@ type Rendering struct {
 	Alpha         *float32 // weight of the heatmap in overlays, 0…1; nil means 0.5
 }
 
-// ExplainAnswer is a prediction with its explanations, ordered by layer, target and method.
+// ExplainAnswer is a prediction with its explanations, ordered by layer, target and method; with a fusion, by target and
+// method.
 type ExplainAnswer struct {
 	ImageID       string
 	Model         explaind.ModelRef
@@ -136,16 +142,24 @@ type ExplainAnswer struct {
 
 // Explanation is one heatmap with what it explains.
 type Explanation struct {
-	Method     explaind.Method
-	Layer      string
-	Target     ClassScore
-	Heatmap    *explaind.Heatmap // normalised
-	WithValues bool              // the values were asked for, not only their pictures
-	RawMin     float32           // the range before normalising, at this resolution
-	RawMax     float32
-	HeatmapPNG []byte
-	OverlayPNG []byte
-	Flags      []explaind.Flag
+	Method       explaind.Method
+	Layer        string // as asked for, whether or not the method looks at it; those of a fusion with + between them
+	Target       ClassScore
+	Heatmap      *explaind.Heatmap // normalised
+	WithValues   bool              // the values were asked for, not only their pictures
+	RawMin       float32           // the range before normalising, at this resolution
+	RawMax       float32
+	HeatmapPNG   []byte
+	OverlayPNG   []byte
+	Flags        []explaind.Flag
+	Faithfulness *faithfulness.Report  // nil unless it was asked for
+	Completeness *explain.Completeness // nil but for Integrated Gradients
+}
+
+// Progress tells how many of a method's passes are done.
+type Progress struct {
+	Method      explaind.Method
+	Done, Total int
 }
 
 // ClassScore is one class with its scores for one image.
@@ -166,5 +180,6 @@ type Description struct {
 	Ref      explaind.ModelRef
 	Spec     *explaind.Spec
 	Methods  [][]explaind.Method // per layer of the spec
+	OfInput  []explaind.Method   // those that look at no layer
 	Versions []explaind.VersionStatus
 }

@@ -32,14 +32,14 @@ func New(size int, labels ...string) *Model {
 	m := &Model{spec: explaind.Spec{
 		Digest:        "fa4e" + labels[0],
 		Signature:     "serving_default",
-		Input:         explaind.Input{Name: "x", Height: size, Width: size, Channels: 3, DType: "float32"},
+		Input:         explaind.Input{Name: "x", Height: size, Width: size, Channels: 3, DType: "float32", Gradients: true},
 		Outputs:       []explaind.Output{{Name: "y", DType: "float32", Shape: []int{-1, len(labels)}}},
 		Head:          explaind.Head{Output: "y", Activation: explaind.Softmax, Classes: len(labels), PooledLayer: "block/features"},
 		Labels:        labels,
 		Preprocessing: explaind.Preprocessing{Mode: explaind.ModeUnit, Resize: explaind.ResizeBilinear, Crop: explaind.CropNone},
 		Layers: []explaind.Layer{
 			{Name: "frozen", Op: "AvgPool", Height: size / 2, Width: size / 2, Channels: 3, Reason: "operation Frozen has no gradient"},
-			{Name: "block/features", Aliases: []string{"features", "block/features/AvgPool:0"}, Op: "AvgPool", Height: size / 2, Width: size / 2, Channels: 3, Gradients: true},
+			{Name: "block/features", Aliases: []string{"features", "block/features/AvgPool:0"}, Op: "AvgPool", Height: size / 2, Width: size / 2, Channels: 3, Gradients: true, Resumable: true},
 		},
 		DefaultLayer: "block/features",
 	}}
@@ -126,21 +126,36 @@ func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*expla
 	defer m.running.Add(-1)
 	p, maps := m.forward(r.Images)
 	result := &explaind.ExplainResult{Prediction: p}
+	layers := r.Layers
+	if len(layers) == 0 {
+		layers = []string{""}
+	}
 	for row := range r.Images.Rows() {
 		logits, probabilities := p.Logits.Row(row).Data, p.Probabilities.Row(row).Data
-		for _, layer := range r.Layers {
+		for _, layer := range layers {
 			for _, t := range r.Targets[row] {
 				class := t.Class
 				if t.Rank > 0 {
 					class = explaind.TopK(probabilities, t.Rank)[t.Rank-1]
 				}
-				e := explaind.Evidence{Row: row, Layer: layer, Class: class, Versus: t.Versus, Activations: maps[row],
+				e := explaind.Evidence{Row: row, Layer: layer, Class: class, Versus: t.Versus, Input: r.Images.Row(row),
 					Logit: logits[class], Probability: probabilities[class]}
+				e.Score = scoreOf(r.Score, t.Versus, class, logits, probabilities)
+				slope := m.slope(r.Score, class, t.Versus, probabilities)
+				if layer != "" {
+					e.Activations = maps[row]
+				}
 				if r.Needs.Has(explaind.NeedsClassWeights) {
 					e.ClassWeights = m.slope(explaind.ScoreLogit, class, t.Versus, probabilities)
 				}
+				if r.Needs.Has(explaind.NeedsHead) {
+					e.HeadKernel, e.Probabilities = m.kernel(), probabilities
+				}
 				if r.Needs.Has(explaind.NeedsGradients) {
-					e.Gradients = spread(m.slope(r.Score, class, t.Versus, probabilities), maps[row].Shape)
+					e.Gradients = spread(slope, maps[row].Shape)
+				}
+				if r.Needs.Has(explaind.NeedsInputGradients) {
+					e.InputGradients = spread(slope, e.Input.Shape)
 				}
 				result.Evidence = append(result.Evidence, e)
 			}
@@ -149,13 +164,55 @@ func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*expla
 	return result, nil
 }
 
+// PredictFrom is explaind.Model's: nothing passes by the only layer.
+func (m *Model) PredictFrom(ctx context.Context, _ *explaind.Evidence, activations *explaind.Tensor) (*explaind.Prediction, error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer m.running.Add(-1)
+	maps := make([]*explaind.Tensor, activations.Rows())
+	for row := range maps {
+		maps[row] = activations.Row(row)
+	}
+	return m.predict(maps), nil
+}
+
+func scoreOf(score explaind.Score, versus, class int, logits, probabilities []float32) float32 {
+	values := logits
+	if score == explaind.ScoreProbability {
+		values = probabilities
+	}
+	if versus >= 0 {
+		return values[class] - values[versus]
+	}
+	return values[class]
+}
+
+// kernel is the dense layer's, [channels, classes].
+func (m *Model) kernel() *explaind.Tensor {
+	k := explaind.NewTensor(3, len(m.weights))
+	for c, row := range m.weights {
+		for channel, w := range row {
+			k.Data[channel*len(m.weights)+c] = w
+		}
+	}
+	return k
+}
+
 // forward returns the prediction and the feature map of each row.
 func (m *Model) forward(images *explaind.Tensor) (*explaind.Prediction, []*explaind.Tensor) {
-	n, classes := images.Rows(), len(m.weights)
-	p := &explaind.Prediction{Logits: explaind.NewTensor(n, classes), Probabilities: explaind.NewTensor(n, classes)}
-	maps := make([]*explaind.Tensor, n)
-	for row := range n {
+	maps := make([]*explaind.Tensor, images.Rows())
+	for row := range maps {
 		maps[row] = pool(images.Row(row))
+	}
+	return m.predict(maps), maps
+}
+
+// predict is what lies behind the feature maps.
+func (m *Model) predict(maps []*explaind.Tensor) *explaind.Prediction {
+	n, classes := len(maps), len(m.weights)
+	p := &explaind.Prediction{Logits: explaind.NewTensor(n, classes), Probabilities: explaind.NewTensor(n, classes)}
+	for row := range n {
 		mean := average(maps[row])
 		logits, probabilities := p.Logits.Row(row).Data, p.Probabilities.Row(row).Data
 		var sum float64
@@ -169,7 +226,7 @@ func (m *Model) forward(images *explaind.Tensor) (*explaind.Prediction, []*expla
 			probabilities[c] = float32(math.Exp(float64(l)) / sum)
 		}
 	}
-	return p, maps
+	return p
 }
 
 // slope is ∂S/∂mean(A) per channel: w_c for the logit, P_c·(w_c − Σ_j P_j w_j) for the probability; minus that of versus.
@@ -192,7 +249,8 @@ func (m *Model) slope(score explaind.Score, class, versus int, probabilities []f
 	return out
 }
 
-// spread is ∂S/∂A: each of the Z positions of a channel has 1/Z of the slope.
+// spread is ∂S/∂A, and ∂S/∂x: each of the Z positions of a channel has 1/Z of the slope. (An image of odd size has a last
+// row and column without gradient; the gradient at the input is exact for even sizes only.)
 func spread(slope []float32, shape []int) *explaind.Tensor {
 	g := explaind.NewTensor(shape...)
 	z := float32(shape[0] * shape[1])

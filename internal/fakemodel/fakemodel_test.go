@@ -3,6 +3,7 @@ package fakemodel
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/explaind/explaind"
@@ -21,7 +22,7 @@ func explained(t *testing.T, m *Model, x *explaind.Tensor, score explaind.Score,
 	t.Helper()
 	r, err := m.Explain(t.Context(), &explaind.ExplainRequest{
 		Images: x, Layers: []string{"block/features"}, Targets: [][]explaind.Target{{target}}, Score: score,
-		Needs: explaind.NeedsGradients | explaind.NeedsClassWeights,
+		Needs: explaind.NeedsGradients | explaind.NeedsClassWeights | explaind.NeedsInputGradients | explaind.NeedsHead | explaind.NeedsCrossing,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,14 +49,14 @@ func TestRedPicture(t *testing.T) {
 	}
 }
 
-// The gradients agree with differences of the forward pass: moving a whole 2×2 square by h moves A at its place by h.
+// The gradients agree with differences of the forward pass. Moving a whole 2×2 square by h moves A at its place by h; so
+// does moving A itself, in the part of the model behind it.
 func TestGradientsAreDifferences(t *testing.T) {
 	const h = 1.0 / 64
 	m := New(6, "a", "b", "c", "d")
 	for _, target := range []explaind.Target{{Class: 0, Versus: -1}, {Class: 3, Versus: -1}, {Class: 1, Versus: 2}} {
 		for _, score := range []explaind.Score{explaind.ScoreLogit, explaind.ScoreProbability} {
-			value := func(x *explaind.Tensor) float64 {
-				p, err := m.Predict(t.Context(), x)
+			value := func(p *explaind.Prediction, err error) float64 {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -69,22 +70,80 @@ func TestGradientsAreDifferences(t *testing.T) {
 				}
 				return v
 			}
-			g := explained(t, m, ramp(6), score, target).Gradients
-			for i := range g.Data {
+			e := explained(t, m, ramp(6), score, target)
+			near(t, "score", e.Score, value(m.Predict(t.Context(), ramp(6))))
+			slope := func(moved func(by float32) float64) float64 { return (moved(h) - moved(-h)) / (2 * h) }
+			for i, g := range e.Gradients.Data {
 				row, column, channel := i/9, i/3%3, i%3
-				moved := func(by float32) *explaind.Tensor {
+				square := slope(func(by float32) float64 {
 					x := ramp(6)
 					for _, d := range [][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
 						x.Data[((2*row+d[0])*6+2*column+d[1])*3+channel] += by
 					}
-					return x
+					return value(m.Predict(t.Context(), x))
+				})
+				behind := slope(func(by float32) float64 {
+					a := explaind.NewTensor(1, 3, 3, 3)
+					copy(a.Data, e.Activations.Data)
+					a.Data[i] += by
+					return value(m.PredictFrom(t.Context(), &e, a))
+				})
+				if math.Abs(float64(g)-square) > 1e-4 || math.Abs(float64(g)-behind) > 1e-4 {
+					t.Fatalf("target %+v, score %d: gradient %d is %v, differences say %v and %v", target, score, i, g, square, behind)
 				}
-				want := (value(moved(h)) - value(moved(-h))) / (2 * h)
-				if math.Abs(float64(g.Data[i])-want) > 1e-4 {
-					t.Fatalf("target %+v, score %d: gradient %d is %v, differences say %v", target, score, i, g.Data[i], want)
+			}
+			for i, g := range e.InputGradients.Data {
+				want := slope(func(by float32) float64 {
+					x := ramp(6)
+					x.Data[i] += by
+					return value(m.Predict(t.Context(), x))
+				})
+				if math.Abs(float64(g)-want) > 1e-4 {
+					t.Fatalf("target %+v, score %d: input gradient %d is %v, differences say %v", target, score, i, g, want)
 				}
 			}
 		}
+	}
+}
+
+// The head as a kernel gives the logits and the probabilities: K^T·mean(A), and its softmax.
+func TestHead(t *testing.T) {
+	m := New(6, "a", "b", "c", "d")
+	e := explained(t, m, ramp(6), explaind.ScoreLogit, explaind.Target{Class: 2, Versus: -1})
+	p, err := m.Predict(t.Context(), ramp(6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range 4 {
+		var logit float64
+		for i, a := range e.Activations.Data {
+			logit += float64(a) / 9 * float64(e.HeadKernel.Data[i%3*4+c])
+		}
+		near(t, "logit", p.Logits.Data[c], logit)
+		near(t, "probability", e.Probabilities[c], float64(p.Probabilities.Data[c]))
+	}
+}
+
+// Activations are rows of their own, and need not be an image's; without a layer there is the input alone.
+func TestRowsAndLayers(t *testing.T) {
+	m := New(4, "a", "b", "c")
+	rows := explaind.NewTensor(3, 2, 2, 3)
+	for i := range rows.Data {
+		rows.Data[i] = float32(i) / 8
+	}
+	p, err := m.PredictFrom(t.Context(), nil, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range 3 {
+		alone, err := m.PredictFrom(t.Context(), nil, rows.Slice(row, row+1))
+		if err != nil || !slices.Equal(alone.Logits.Data, p.Logits.Row(row).Data) {
+			t.Errorf("row %d alone is %v, %v", row, alone, err)
+		}
+	}
+	r, err := m.Explain(t.Context(), &explaind.ExplainRequest{Images: ramp(4), Targets: [][]explaind.Target{{{Rank: 1, Versus: -1}}}, Needs: explaind.NeedsInputGradients})
+	if err != nil || len(r.Evidence) != 1 || r.Evidence[0].Layer != "" || r.Evidence[0].Activations != nil || r.Evidence[0].InputGradients == nil || m.Runs() != 5 {
+		t.Errorf("without a layer: %+v, %v", r, err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/service"
@@ -51,7 +53,7 @@ func explainRequest(r *pb.ExplainRequest) (*service.ExplainRequest, error) {
 }
 
 func explainConfig(c *pb.ExplainConfig) (service.ExplainConfig, error) {
-	out := service.ExplainConfig{Layers: c.GetLayers(), TopK: int(c.GetTopK())}
+	out := service.ExplainConfig{Layers: c.GetLayers(), TopK: int(c.GetTopK()), Faithfulness: c.GetFaithfulness()}
 	for i, m := range c.GetMethods() {
 		method, err := meaning(fmt.Sprintf("config.methods[%d]", i), m, methods)
 		if err != nil {
@@ -64,6 +66,9 @@ func explainConfig(c *pb.ExplainConfig) (service.ExplainConfig, error) {
 	}
 	var err error
 	if out.Score, err = meaning("config.score", c.GetScore(), scores); err != nil {
+		return out, err
+	}
+	if out.Options, err = options(c.GetOptions()); err != nil {
 		return out, err
 	}
 	out.Rendering, err = rendering(c.GetRendering())
@@ -142,7 +147,20 @@ func explanation(x *service.Explanation) *pb.Explanation {
 	for _, f := range x.Flags {
 		out.Flags = append(out.Flags, flags[f])
 	}
+	if r := x.Faithfulness; r != nil {
+		out.Faithfulness = &pb.Faithfulness{
+			AverageDrop: r.AverageDrop, Increase: r.Increase, AverageGain: r.AverageGain,
+			DeletionAuc: r.Deletion, InsertionAuc: r.Insertion, Road: r.ROAD, MaskedProbability: r.MaskedProbability,
+		}
+	}
+	if c := x.Completeness; c != nil {
+		out.ScoreChange, out.CompletenessGap = proto.Float32(float32(c.ScoreChange)), proto.Float32(float32(c.Gap))
+	}
 	return out
+}
+
+func progress(sequence int64, p service.Progress) *pb.Progress {
+	return &pb.Progress{Sequence: sequence, Method: methodNames[p.Method], Done: int64(p.Done), Total: int64(p.Total)}
 }
 
 func modelRef(r explaind.ModelRef) *pb.ModelRef {

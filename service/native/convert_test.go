@@ -1,13 +1,10 @@
 package native
 
 import (
-	"encoding/binary"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -25,6 +22,11 @@ func TestEnumsAreWhole(t *testing.T) {
 	whole(t, resolutions)
 	whole(t, interpolations)
 	whole(t, colormaps)
+	whole(t, fusions)
+	whole(t, plusPlusForms)
+	whole(t, noiseStatistics)
+	whole(t, scoreCAMForms)
+	whole(t, baselines)
 	for _, m := range explain.Methods() {
 		if p, found := methodNames[m]; !found || p.String() != "METHOD_"+strings.ToUpper(string(m)) {
 			t.Errorf("method %q is %v in the protocol", m, p)
@@ -33,10 +35,13 @@ func TestEnumsAreWhole(t *testing.T) {
 	if n := len(explain.Methods()); len(methodNames) != n {
 		t.Errorf("the protocol has %d methods, package explain %d", len(methodNames), n)
 	}
-	for f := explaind.FlagAllNonPositive; f <= explaind.FlagZeroAlphaChannel; f++ {
+	for f := explaind.FlagAllNonPositive; f <= explaind.FlagGuardedPole; f++ {
 		if int32(flags[f]) != int32(f) {
 			t.Errorf("flag %d is %v", f, flags[f])
 		}
+	}
+	if n := pb.Flag(0).Descriptor().Values().Len(); len(flags) != n-1 {
+		t.Errorf("%d flags of %d can be told", len(flags), n-1)
 	}
 	for s := explaind.ModelLoading; s <= explaind.ModelFailed; s++ {
 		if states[s].String() != "MODEL_STATE_"+s.String() {
@@ -84,16 +89,28 @@ func TestExplainConfigRoundTrip(t *testing.T) {
 
 func randomConfig(r *rand.Rand) service.ExplainConfig {
 	some := func() int { return r.IntN(4) - 1 }
+	number := func() int { return int(int32(r.Uint32())) }
 	pointer := func() *int {
-		n := int(int32(r.Uint32()))
+		n := number()
 		return &n
 	}
-	c := service.ExplainConfig{Score: explaind.Score(r.IntN(2)), TopK: int(int32(r.Uint32())), Rendering: service.Rendering{
+	c := service.ExplainConfig{Score: explaind.Score(r.IntN(2)), TopK: number(), Faithfulness: r.IntN(2) == 0, Rendering: service.Rendering{
 		Values: r.IntN(2) == 0, HeatmapPNG: r.IntN(2) == 0, OverlayPNG: r.IntN(2) == 0, ComparisonPNG: r.IntN(2) == 0,
 		Resolution: service.Resolution(r.IntN(3)), Interpolation: service.Interpolation(r.IntN(2)), Colormap: service.Colormap(r.IntN(4)),
 	}}
 	if r.IntN(2) == 0 {
 		c.Rendering.Alpha = proto.Float32(r.Float32())
+	}
+	if r.IntN(4) > 0 {
+		c.Options = explaind.MethodOptions{
+			Seed: int64(r.Uint64()), Fusion: explaind.Fusion(r.IntN(4)), AugSmooth: r.IntN(2) == 0, EigenSmooth: r.IntN(2) == 0,
+			PlusPlusForm:        explaind.PlusPlusForm(r.IntN(3)),
+			Noise:               explaind.NoiseOptions{Samples: number(), Level: r.Float32(), Statistic: explaind.NoiseStatistic(r.IntN(3))},
+			IntegratedGradients: explaind.IntegratedGradientsOptions{Steps: number(), Baseline: explaind.Baseline(r.IntN(4))},
+			ScoreCAM:            explaind.ScoreCAMOptions{Form: explaind.ScoreCAMForm(r.IntN(2)), MaxChannels: number()},
+			Occlusion:           explaind.OcclusionOptions{Patch: number(), Stride: number(), Baseline: explaind.Baseline(r.IntN(4))},
+			RISE:                explaind.RISEOptions{Masks: number(), Grid: number(), Keep: r.Float32()},
+		}
 	}
 	for range some() {
 		c.Methods = append(c.Methods, explain.Methods()[r.IntN(len(explain.Methods()))])
@@ -123,6 +140,7 @@ func randomConfig(r *rand.Rand) service.ExplainConfig {
 func configToPB(c service.ExplainConfig) *pb.ExplainConfig {
 	r := c.Rendering
 	out := &pb.ExplainConfig{
+		Options: optionsToPB(c.Options), Faithfulness: c.Faithfulness,
 		Layers: c.Layers, TopK: int32(c.TopK), Score: []pb.Score{pb.Score_SCORE_LOGIT, pb.Score_SCORE_PROBABILITY}[c.Score],
 		Rendering: &pb.Rendering{
 			Values: r.Values, HeatmapPng: r.HeatmapPNG, OverlayPng: r.OverlayPNG, ComparisonPng: r.ComparisonPNG, Alpha: r.Alpha,
@@ -152,57 +170,27 @@ func configToPB(c service.ExplainConfig) *pb.ExplainConfig {
 	return out
 }
 
-// Every field of an answer is somewhere in the message, and nothing else is.
-func TestExplainResponse(t *testing.T) {
-	score := service.ClassScore{Class: 3, Label: "kite", Probability: 0.5, Logit: -2}
-	answer := &service.ExplainAnswer{
-		ImageID: "id", Model: explaind.ModelRef{Name: "m", Version: 4, Digest: "d"}, Predictions: []service.ClassScore{score, {Class: 1}},
-		Explanations: []service.Explanation{
-			{
-				Method: explaind.MethodGradCAMPlusPlus, Layer: "l", Target: score, WithValues: true, RawMin: -1, RawMax: 8,
-				Heatmap:    &explaind.Heatmap{Height: 1, Width: 3, Values: []float32{1, -0.25, float32(math.Inf(1))}},
-				HeatmapPNG: []byte("h"), OverlayPNG: []byte("o"), Flags: []explaind.Flag{explaind.FlagFlat, explaind.FlagNonFinite},
-			},
-			{Method: explaind.MethodCAM, Heatmap: &explaind.Heatmap{Height: 2, Width: 1, Values: []float32{1, 2}}},
-		},
-		ComparisonPNG: []byte("c"),
-		Timing:        service.Timing{Queue: 1500 * time.Nanosecond, Decode: 2 * time.Millisecond, Run: time.Second, Render: time.Microsecond, Total: time.Minute},
+// optionsToPB goes by the order in which package explaind says what the settings are.
+func optionsToPB(o explaind.MethodOptions) *pb.MethodOptions {
+	baseline := func(b explaind.Baseline) pb.Baseline {
+		return []pb.Baseline{pb.Baseline_BASELINE_ZERO, pb.Baseline_BASELINE_BLACK, pb.Baseline_BASELINE_MEAN, pb.Baseline_BASELINE_BLUR}[b]
 	}
-	values := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1))
-	values = binary.LittleEndian.AppendUint32(values, math.Float32bits(-0.25))
-	values = append(values, 0, 0, 0x80, 0x7f)
-	kite := &pb.ClassScore{ClassIndex: 3, Label: "kite", Probability: 0.5, Logit: -2}
-	want := &pb.ExplainResponse{
-		ImageId: "id", Model: &pb.ModelRef{Name: "m", Version: 4, Digest: "d"}, Predictions: []*pb.ClassScore{kite, {ClassIndex: 1}},
-		Explanations: []*pb.Explanation{
-			{
-				Method: pb.Method_METHOD_GRAD_CAM_PLUS_PLUS, Layer: "l", Target: kite,
-				Heatmap:    &pb.Heatmap{Height: 1, Width: 3, Values: values, RawMin: -1, RawMax: 8},
-				HeatmapPng: []byte("h"), OverlayPng: []byte("o"), Flags: []pb.Flag{pb.Flag_FLAG_FLAT, pb.Flag_FLAG_NON_FINITE},
-			},
-			{Method: pb.Method_METHOD_CAM, Target: &pb.ClassScore{}, Heatmap: &pb.Heatmap{Height: 2, Width: 1}},
-		},
-		ComparisonPng: []byte("c"),
-		Timing:        &pb.Timing{QueueUs: 1, DecodeUs: 2000, RunUs: 1_000_000, RenderUs: 1, TotalUs: 60_000_000},
-	}
-	if got := explainResponse(answer); !proto.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-}
-
-func TestPredictResponse(t *testing.T) {
-	answer := &service.PredictAnswer{
-		ImageID: "id", Model: explaind.ModelRef{Name: "m", Version: 4, Digest: "d"}, Predictions: []service.ClassScore{{Class: 2, Logit: 1}},
-		Outputs: []explaind.NamedTensor{{Name: "y", Tensor: &explaind.Tensor{Shape: []int{1, 1}, Data: []float32{2}}}},
-		Timing:  service.Timing{Total: time.Millisecond},
-	}
-	want := &pb.PredictResponse{
-		ImageId: "id", Model: &pb.ModelRef{Name: "m", Version: 4, Digest: "d"}, Predictions: []*pb.ClassScore{{ClassIndex: 2, Logit: 1}},
-		Outputs: []*pb.NamedTensor{{Name: "y", Tensor: &pb.Tensor{Shape: []int64{1, 1}, Dtype: pb.DataType_DATA_TYPE_FLOAT32, Data: []byte{0, 0, 0, 0x40}}}},
-		Timing:  &pb.Timing{TotalUs: 1000},
-	}
-	if got := predictResponse(answer); !proto.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
+	return &pb.MethodOptions{
+		Seed: o.Seed, AugSmooth: o.AugSmooth, EigenSmooth: o.EigenSmooth,
+		Fusion: []pb.Fusion{pb.Fusion_FUSION_UNSPECIFIED, pb.Fusion_FUSION_MEAN, pb.Fusion_FUSION_MAX, pb.Fusion_FUSION_PRODUCT}[o.Fusion],
+		GradCamPlusPlusForm: []pb.GradCamPlusPlusForm{
+			pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL, pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX,
+			pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE,
+		}[o.PlusPlusForm],
+		Noise: &pb.NoiseOptions{Samples: int32(o.Noise.Samples), Level: o.Noise.Level, Statistic: []pb.NoiseStatistic{
+			pb.NoiseStatistic_NOISE_STATISTIC_MEAN, pb.NoiseStatistic_NOISE_STATISTIC_VARIANCE, pb.NoiseStatistic_NOISE_STATISTIC_SQUARE,
+		}[o.Noise.Statistic]},
+		IntegratedGradients: &pb.IntegratedGradientsOptions{Steps: int32(o.IntegratedGradients.Steps), Baseline: baseline(o.IntegratedGradients.Baseline)},
+		ScoreCam: &pb.ScoreCamOptions{MaxChannels: int32(o.ScoreCAM.MaxChannels), Form: []pb.ScoreCamForm{
+			pb.ScoreCamForm_SCORE_CAM_FORM_PAPER, pb.ScoreCamForm_SCORE_CAM_FORM_OFFICIAL_CODE,
+		}[o.ScoreCAM.Form]},
+		Occlusion: &pb.OcclusionOptions{Patch: int32(o.Occlusion.Patch), Stride: int32(o.Occlusion.Stride), Baseline: baseline(o.Occlusion.Baseline)},
+		Rise:      &pb.RiseOptions{Masks: int32(o.RISE.Masks), Grid: int32(o.RISE.Grid), Keep: o.RISE.Keep},
 	}
 }
 

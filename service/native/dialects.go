@@ -23,9 +23,15 @@ func (d explainDialect) open(first *pb.ExplainStreamRequest) (*session[pb.Explai
 	if err != nil {
 		return nil, err
 	}
-	answer := func(ctx context.Context, item *pb.ImageItem) (*pb.ExplainStreamResponse, error) {
+	answer := func(ctx context.Context, item *pb.ImageItem, tell func(*pb.ExplainStreamResponse)) (*pb.ExplainStreamResponse, error) {
 		image := imageOf(item.GetImage())
-		a, err := e.Explain(ctx, &image)
+		var report func(service.Progress)
+		if c.GetProgress() {
+			report = func(p service.Progress) {
+				tell(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Progress{Progress: progress(item.GetSequence(), p)}})
+			}
+		}
+		a, err := e.Explain(ctx, &image, report)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +71,7 @@ func (d predictDialect) open(first *pb.PredictStreamRequest) (*session[pb.Predic
 	if err != nil {
 		return nil, err
 	}
-	answer := func(ctx context.Context, item *pb.ImageItem) (*pb.PredictStreamResponse, error) {
+	answer := func(ctx context.Context, item *pb.ImageItem, _ func(*pb.PredictStreamResponse)) (*pb.PredictStreamResponse, error) {
 		image := imageOf(item.GetImage())
 		a, err := p.Predict(ctx, &image)
 		if err != nil {

@@ -2,11 +2,8 @@ package native
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc/metadata"
 
 	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -15,49 +12,8 @@ import (
 	"github.com/explaind/explaind/service"
 )
 
-// wire is a stream whose every step the test decides.
-type wire struct {
-	ctx    context.Context
-	arrive chan *pb.PredictStreamRequest
-	leave  chan *pb.PredictStreamResponse // unbuffered: Send returns when the test takes the message
-}
-
-func (w *wire) Recv() (*pb.PredictStreamRequest, error) {
-	select {
-	case m, more := <-w.arrive:
-		if !more {
-			return nil, io.EOF
-		}
-		return m, nil
-	case <-w.ctx.Done():
-		return nil, w.ctx.Err()
-	}
-}
-
-func (w *wire) Send(m *pb.PredictStreamResponse) error {
-	select {
-	case w.leave <- m:
-		return nil
-	case <-w.ctx.Done():
-		return w.ctx.Err()
-	}
-}
-
-func (w *wire) Context() context.Context { return w.ctx }
-
-func (w *wire) SetHeader(metadata.MD) error { return nil }
-
-func (w *wire) SendHeader(metadata.MD) error { return nil }
-
-func (w *wire) SetTrailer(metadata.MD) {}
-
-func (w *wire) SendMsg(any) error { panic("not used") }
-
-func (w *wire) RecvMsg(any) error { panic("not used") }
-
 func item(sequence int64) *pb.PredictStreamRequest {
-	image := &pb.Image{Source: &pb.Image_Tensor{Tensor: &pb.Tensor{Shape: []int64{2, 2, 3}, Dtype: pb.DataType_DATA_TYPE_UINT8, Data: make([]byte, 12)}}}
-	return &pb.PredictStreamRequest{Message: &pb.PredictStreamRequest_Item{Item: &pb.ImageItem{Sequence: sequence, Image: image}}}
+	return &pb.PredictStreamRequest{Message: &pb.PredictStreamRequest_Item{Item: black(sequence)}}
 }
 
 // What left the wire before the draining began is answered, even if the stream was just then waiting to send its last
@@ -67,7 +23,7 @@ func TestNothingTakenIsLost(t *testing.T) {
 	for attempt := range 24 {
 		ctx, cancel := context.WithCancel(t.Context())
 		draining := make(chan struct{})
-		w := &wire{ctx, make(chan *pb.PredictStreamRequest), make(chan *pb.PredictStreamResponse)}
+		w := newWire[pb.PredictStreamRequest, pb.PredictStreamResponse](ctx)
 		end := make(chan error, 1)
 		go func() { end <- New(s, draining, nil).PredictStream(w) }()
 

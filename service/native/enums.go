@@ -14,16 +14,8 @@ import (
 
 // The enums of requests and what they mean. A value that is in no table is refused; _UNSPECIFIED is the default.
 var (
-	methods = map[pb.Method]explaind.Method{
-		pb.Method_METHOD_UNSPECIFIED:                explaind.DefaultMethod,
-		pb.Method_METHOD_CAM:                        explaind.MethodCAM,
-		pb.Method_METHOD_GRAD_CAM:                   explaind.MethodGradCAM,
-		pb.Method_METHOD_GRAD_CAM_PLUS_PLUS:         explaind.MethodGradCAMPlusPlus,
-		pb.Method_METHOD_ARTICLE_CAM:                explaind.MethodArticleCAM,
-		pb.Method_METHOD_ARTICLE_GRAD_CAM:           explaind.MethodArticleGradCAM,
-		pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS: explaind.MethodArticleGradCAMPlusPlus,
-	}
-	scores = map[pb.Score]explaind.Score{
+	methods = methodTable()
+	scores  = map[pb.Score]explaind.Score{
 		pb.Score_SCORE_UNSPECIFIED: explaind.ScoreLogit,
 		pb.Score_SCORE_LOGIT:       explaind.ScoreLogit,
 		pb.Score_SCORE_PROBABILITY: explaind.ScoreProbability,
@@ -46,6 +38,36 @@ var (
 		pb.Colormap_COLORMAP_TURBO:       service.Turbo,
 		pb.Colormap_COLORMAP_MAGMA:       service.Magma,
 	}
+	fusions = map[pb.Fusion]explaind.Fusion{
+		pb.Fusion_FUSION_UNSPECIFIED: explaind.FusionNone,
+		pb.Fusion_FUSION_MEAN:        explaind.FusionMean,
+		pb.Fusion_FUSION_MAX:         explaind.FusionMax,
+		pb.Fusion_FUSION_PRODUCT:     explaind.FusionProduct,
+	}
+	plusPlusForms = map[pb.GradCamPlusPlusForm]explaind.PlusPlusForm{
+		pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_UNSPECIFIED:  explaind.PlusPlusExponential,
+		pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_EXPONENTIAL:  explaind.PlusPlusExponential,
+		pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX:      explaind.PlusPlusSoftmax,
+		pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE: explaind.PlusPlusAuthorsCode,
+	}
+	noiseStatistics = map[pb.NoiseStatistic]explaind.NoiseStatistic{
+		pb.NoiseStatistic_NOISE_STATISTIC_UNSPECIFIED: explaind.NoiseMean,
+		pb.NoiseStatistic_NOISE_STATISTIC_MEAN:        explaind.NoiseMean,
+		pb.NoiseStatistic_NOISE_STATISTIC_VARIANCE:    explaind.NoiseVariance,
+		pb.NoiseStatistic_NOISE_STATISTIC_SQUARE:      explaind.NoiseSquare,
+	}
+	scoreCAMForms = map[pb.ScoreCamForm]explaind.ScoreCAMForm{
+		pb.ScoreCamForm_SCORE_CAM_FORM_UNSPECIFIED:   explaind.ScoreCAMPaper,
+		pb.ScoreCamForm_SCORE_CAM_FORM_PAPER:         explaind.ScoreCAMPaper,
+		pb.ScoreCamForm_SCORE_CAM_FORM_OFFICIAL_CODE: explaind.ScoreCAMOfficialCode,
+	}
+	baselines = map[pb.Baseline]explaind.Baseline{
+		pb.Baseline_BASELINE_UNSPECIFIED: explaind.BaselineZero,
+		pb.Baseline_BASELINE_ZERO:        explaind.BaselineZero,
+		pb.Baseline_BASELINE_BLACK:       explaind.BaselineBlack,
+		pb.Baseline_BASELINE_MEAN:        explaind.BaselineMean,
+		pb.Baseline_BASELINE_BLUR:        explaind.BaselineBlur,
+	}
 	// A tensor without a known type is refused by the service.
 	dtypes = map[pb.DataType]service.DType{
 		pb.DataType_DATA_TYPE_FLOAT32: service.Float32,
@@ -62,6 +84,7 @@ var (
 		explaind.FlagSaturatedScore:   pb.Flag_FLAG_SATURATED_SCORE,
 		explaind.FlagNonFinite:        pb.Flag_FLAG_NON_FINITE,
 		explaind.FlagZeroAlphaChannel: pb.Flag_FLAG_ZERO_ALPHA_CHANNEL,
+		explaind.FlagGuardedPole:      pb.Flag_FLAG_GUARDED_POLE,
 	}
 	states = map[explaind.ModelState]pb.ModelState{
 		explaind.ModelLoading: pb.ModelState_MODEL_STATE_LOADING,
@@ -69,6 +92,17 @@ var (
 		explaind.ModelFailed:  pb.ModelState_MODEL_STATE_FAILED,
 	}
 )
+
+// methodTable reads the methods off the protocol: METHOD_GRAD_CAM is grad_cam. That each of them exists is tested.
+func methodTable() map[pb.Method]explaind.Method {
+	table := map[pb.Method]explaind.Method{pb.Method_METHOD_UNSPECIFIED: explaind.DefaultMethod}
+	for number, name := range pb.Method_name {
+		if number != 0 {
+			table[pb.Method(number)] = explaind.Method(strings.ToLower(strings.TrimPrefix(name, "METHOD_")))
+		}
+	}
+	return table
+}
 
 // inverse leaves _UNSPECIFIED out: answers say what was done.
 func inverse[P ~int32, D comparable](table map[P]D) map[D]P {
@@ -98,7 +132,7 @@ func meaning[P interface {
 		}
 	}
 	slices.Sort(known)
-	name := strings.ToUpper(string(enum.Name()))
+	name := strings.TrimSuffix(string(enum.Values().ByNumber(0).Name()), "_UNSPECIFIED")
 	return d, explaind.FieldError(field, "UNKNOWN_"+name, "%s is not known to this server; choose among %s", valueName(value), strings.Join(known, ", "))
 }
 

@@ -2,11 +2,9 @@ package native_test
 
 import (
 	"bytes"
-	"context"
 	"image"
 	"image/color"
 	"image/png"
-	"math"
 	"slices"
 	"testing"
 
@@ -18,11 +16,32 @@ import (
 )
 
 const (
-	cam       = pb.Method_METHOD_CAM
-	gradCAM   = pb.Method_METHOD_GRAD_CAM
-	gradCAMpp = pb.Method_METHOD_GRAD_CAM_PLUS_PLUS
-	article   = pb.Method_METHOD_ARTICLE_GRAD_CAM
-	articlepp = pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
+	cam                 = pb.Method_METHOD_CAM
+	gradCAM             = pb.Method_METHOD_GRAD_CAM
+	gradCAMpp           = pb.Method_METHOD_GRAD_CAM_PLUS_PLUS
+	hiResCAM            = pb.Method_METHOD_HIRES_CAM
+	xGradCAM            = pb.Method_METHOD_XGRAD_CAM
+	layerCAM            = pb.Method_METHOD_LAYER_CAM
+	eigenCAM            = pb.Method_METHOD_EIGEN_CAM
+	eigenGradCAM        = pb.Method_METHOD_EIGEN_GRAD_CAM
+	scoreCAM            = pb.Method_METHOD_SCORE_CAM
+	ablationCAM         = pb.Method_METHOD_ABLATION_CAM
+	saliency            = pb.Method_METHOD_SALIENCY
+	gradientXInput      = pb.Method_METHOD_GRADIENT_X_INPUT
+	smoothGrad          = pb.Method_METHOD_SMOOTH_GRAD
+	integratedGradients = pb.Method_METHOD_INTEGRATED_GRADIENTS
+	guidedBackprop      = pb.Method_METHOD_GUIDED_BACKPROP
+	guidedGradCAM       = pb.Method_METHOD_GUIDED_GRAD_CAM
+	guidedGradCAMpp     = pb.Method_METHOD_GUIDED_GRAD_CAM_PLUS_PLUS
+	smoothGradCAMpp     = pb.Method_METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS
+	occlusion           = pb.Method_METHOD_OCCLUSION
+	rise                = pb.Method_METHOD_RISE
+	articleCAM          = pb.Method_METHOD_ARTICLE_CAM
+	article             = pb.Method_METHOD_ARTICLE_GRAD_CAM
+	articlepp           = pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
+
+	softmaxForm = pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_SOFTMAX
+	authorsForm = pb.GradCamPlusPlusForm_GRAD_CAM_PLUS_PLUS_FORM_AUTHORS_CODE
 
 	layerSize    = pb.Resolution_RESOLUTION_LAYER
 	inputSize    = pb.Resolution_RESOLUTION_INPUT
@@ -88,57 +107,11 @@ func TestExplainNumbers(t *testing.T) {
 					}
 					near(t, "probability", e.GetTarget().GetProbability(), seen.probs[x.class])
 					near(t, "logit", e.GetTarget().GetLogit(), seen.logits[x.class])
-					seen.raw(m, score == pb.Score_SCORE_PROBABILITY, x.class, x.versus).check(t, e.GetHeatmap())
+					seen.raw(m, why{score == pb.Score_SCORE_PROBABILITY, x.class, x.versus}, nil).check(t, e.GetHeatmap())
 				})
 			}
 		}
 	})
-}
-
-// convolution is a model whose last layer has a kernel K [2, 2, 3, 3] with K[x, y, c, k] = 1 + 8x + y + 2c − 3k.
-type convolution struct{ *fakemodel.Model }
-
-func (m convolution) Explain(ctx context.Context, r *explaind.ExplainRequest) (*explaind.ExplainResult, error) {
-	result, err := m.Model.Explain(ctx, r)
-	if err != nil || !r.Needs.Has(explaind.NeedsKernel) {
-		return result, err
-	}
-	kernel := explaind.NewTensor(2, 2, 3, 3)
-	for i := range kernel.Data {
-		x, y, c, k := i/18, i/9%2, i/3%3, i%3
-		kernel.Data[i] = float32(1 + 8*x + y + 2*c - 3*k)
-	}
-	for i := range result.Evidence {
-		result.Evidence[i].Kernel = kernel
-	}
-	return result, nil
-}
-
-// The article's CAM takes the mean of the kernel's first row, 1 + ½ + 2 − 3k, for every class, beside methods that need
-// other evidence.
-func TestArticleCAM(t *testing.T) {
-	m := convolution{colours()}
-	m.Spec().Layers[1].Kernel = true
-	r := start(t, one(m))
-	got := explain(t, r, mixed(4, 4).image(t), &pb.ExplainConfig{
-		Methods: []pb.Method{gradCAM, pb.Method_METHOD_ARTICLE_CAM, articlepp}, Targets: []*pb.Target{class(0), class(2)},
-		Rendering: &pb.Rendering{Resolution: layerSize},
-	})
-	seen := look(mixed(4, 4).inputs(), 3)
-	want := make(heat, 2)
-	for i, row := range seen.features {
-		for _, a := range row {
-			want[i] = append(want[i], 3.5*a[0]+0.5*a[1]-2.5*a[2])
-		}
-	}
-	for i, e := range got.GetExplanations() {
-		switch e.GetMethod() {
-		case pb.Method_METHOD_ARTICLE_CAM:
-			want.check(t, e.GetHeatmap())
-		default:
-			seen.raw(e.GetMethod(), false, 2*(i/3), -1).check(t, e.GetHeatmap())
-		}
-	}
 }
 
 // Nothing asked is Grad-CAM of the most probable class at the default layer, as values of the input's size.
@@ -162,7 +135,7 @@ func TestExplainDefaults(t *testing.T) {
 			if e.GetMethod() != gradCAM || e.GetLayer() != "block/features" || e.GetHeatmapPng() != nil || e.GetOverlayPng() != nil {
 				t.Errorf("explanation is %v", e)
 			}
-			seen.raw(gradCAM, false, seen.ranked(1), -1).bilinear(4, 4).check(t, e.GetHeatmap())
+			seen.raw(gradCAM, of(seen.ranked(1)), nil).bilinear(4, 4).check(t, e.GetHeatmap())
 		})
 	}
 }
@@ -198,7 +171,7 @@ func TestResolutions(t *testing.T) {
 	small := mixed(4, 4)
 	large := painting{8, 8, func(x, y int) [3]uint8 { return small.at(x/2, y/2) }}
 	seen := look(small.inputs(), 3)
-	raw := seen.raw(gradCAM, false, 1, -1)
+	raw := seen.raw(gradCAM, of(1), nil)
 	r := start(t, one(colours()))
 	for _, c := range []struct {
 		resolution    pb.Resolution
@@ -229,7 +202,7 @@ func TestCrop(t *testing.T) {
 	r := start(t, one(m))
 	p := mixed(16, 8)
 	middle := painting{4, 4, func(x, y int) [3]uint8 { return p.at(6+x, 2+y) }}
-	raw := look(middle.inputs(), 3).raw(gradCAM, false, 0, -1)
+	raw := look(middle.inputs(), 3).raw(gradCAM, of(0), nil)
 	part := raw.bilinear(4, 4)
 	whole := make(heat, 8)
 	for y := range whole {
@@ -336,58 +309,6 @@ func TestComparison(t *testing.T) {
 	rows := size([]pb.Method{gradCAM}, class(0), class(1))
 	if row := rows.Y - two.Y; rows.X != two.X || row < 200 || two.Y < row || two.Y > row+row/2 {
 		t.Errorf("one row is %v, two are %v", two, rows)
-	}
-}
-
-func TestFlags(t *testing.T) {
-	const (
-		nonPositive = pb.Flag_FLAG_ALL_NON_POSITIVE
-		flat        = pb.Flag_FLAG_FLAT
-		saturated   = pb.Flag_FLAG_SATURATED_SCORE
-		nonFinite   = pb.Flag_FLAG_NON_FINITE
-		zeroAlpha   = pb.Flag_FLAG_ZERO_ALPHA_CHANNEL
-	)
-	// strong is model input that is v in one channel, more on the left than on the right.
-	strong := func(channel int, v float32) *pb.Image {
-		values := make([]float32, 4*4*3)
-		for i := range 16 {
-			values[3*i+channel] = v * (float32(4-i%4) / 4)
-		}
-		return tensor(pb.DataType_DATA_TYPE_FLOAT32, littleEndian(values...), 4, 4, 3)
-	}
-	const probability = pb.Score_SCORE_PROBABILITY
-	r := start(t, one(colours()))
-	for _, c := range []struct {
-		what   string
-		image  *pb.Image
-		method pb.Method
-		score  pb.Score
-		target *pb.Target
-		want   []pb.Flag
-	}{
-		{"nothing to say", strong(0, 1), gradCAM, 0, class(0), nil},
-		{"one colour", plain(255, 0, 0).image(t), gradCAM, 0, class(0), []pb.Flag{flat}},
-		{"blue speaks against red", strong(2, 1), cam, 0, class(0), []pb.Flag{nonPositive}},
-		{"and its ReLU is flat", strong(2, 1), gradCAM, 0, class(0), []pb.Flag{flat, nonPositive}},
-		{"certain", strong(0, 4.5), gradCAM, probability, class(0), []pb.Flag{saturated}},
-		{"certain, but the logit is asked", strong(0, 4.5), gradCAM, 0, class(0), nil},
-		{"certain, but no gradient is asked", strong(0, 4.5), cam, probability, class(0), nil},
-		{"impossible", strong(0, 40), gradCAM, probability, class(2), []pb.Flag{saturated, flat, nonPositive}},
-		{"no gradient is left", strong(0, 60), articlepp, 0, class(0), []pb.Flag{zeroAlpha, saturated, flat, nonPositive}},
-		{"overflow on the left", strong(0, 1.2e38), cam, 0, class(0), []pb.Flag{nonFinite}},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			got := explain(t, r, c.image, &pb.ExplainConfig{Methods: []pb.Method{c.method}, Score: c.score, Targets: []*pb.Target{c.target}, Rendering: &pb.Rendering{Resolution: layerSize}})
-			e := got.GetExplanations()[0]
-			if !slices.Equal(e.GetFlags(), c.want) {
-				t.Errorf("flags are %v, want %v; %v", e.GetFlags(), c.want, e)
-			}
-			for _, v := range floats(e.GetHeatmap().GetValues()) {
-				if math.IsNaN(float64(v)) || v > 1 {
-					t.Errorf("value %v", v)
-				}
-			}
-		})
 	}
 }
 

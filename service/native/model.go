@@ -46,6 +46,9 @@ func getModelResponse(d *service.Description) *pb.GetModelResponse {
 	for _, o := range spec.Outputs {
 		out.Outputs = append(out.Outputs, &pb.ModelOutput{Name: text(o.Name), Dtype: o.DType, Shape: int64s(o.Shape)})
 	}
+	for _, m := range d.OfInput {
+		out.InputMethods = append(out.InputMethods, methodNames[m])
+	}
 	for i := range spec.Layers {
 		out.Layers = append(out.Layers, layer(&spec.Layers[i], d.Methods[i]))
 	}

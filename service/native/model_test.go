@@ -52,12 +52,20 @@ func TestGetModel(t *testing.T) {
 		head { output: "y" activation: "softmax" classes: 3 pooled_layer: "block/features" }
 		labels: "red" labels: "green" labels: "blue"
 		preprocessing { mode: "unit" channels: "RGB" resize: "bilinear" crop: "none" }
-		layers { name: "frozen" op: "AvgPool" height: 2 width: 2 channels: 3 reason: "operation Frozen has no gradient" }
+		layers { name: "frozen" op: "AvgPool" height: 2 width: 2 channels: 3 reason: "operation Frozen has no gradient"
+			methods: METHOD_EIGEN_CAM methods: METHOD_SCORE_CAM methods: METHOD_SALIENCY methods: METHOD_GRADIENT_X_INPUT methods: METHOD_SMOOTH_GRAD
+			methods: METHOD_INTEGRATED_GRADIENTS methods: METHOD_OCCLUSION methods: METHOD_RISE
+		}
 		layers {
 			name: "block/features" aliases: "features" aliases: "block/features/AvgPool:0" op: "AvgPool" height: 2 width: 2 channels: 3
-			methods: METHOD_CAM methods: METHOD_GRAD_CAM methods: METHOD_GRAD_CAM_PLUS_PLUS
+			methods: METHOD_CAM methods: METHOD_GRAD_CAM methods: METHOD_GRAD_CAM_PLUS_PLUS methods: METHOD_HIRES_CAM methods: METHOD_XGRAD_CAM
+			methods: METHOD_LAYER_CAM methods: METHOD_EIGEN_CAM methods: METHOD_EIGEN_GRAD_CAM methods: METHOD_SCORE_CAM methods: METHOD_ABLATION_CAM
+			methods: METHOD_SALIENCY methods: METHOD_GRADIENT_X_INPUT methods: METHOD_SMOOTH_GRAD methods: METHOD_INTEGRATED_GRADIENTS
+			methods: METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS methods: METHOD_OCCLUSION methods: METHOD_RISE
 			methods: METHOD_ARTICLE_GRAD_CAM methods: METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
 		}
+		input_methods: METHOD_SALIENCY input_methods: METHOD_GRADIENT_X_INPUT input_methods: METHOD_SMOOTH_GRAD
+		input_methods: METHOD_INTEGRATED_GRADIENTS input_methods: METHOD_OCCLUSION input_methods: METHOD_RISE
 		default_layer: "block/features"
 		warnings: "a warning"
 		versions { version: 1 state: MODEL_STATE_READY digest: "fa4ered" }`)

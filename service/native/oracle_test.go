@@ -1,22 +1,51 @@
 package native_test
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
-	"testing"
-
-	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
 // The oracle computes from the formulas, in float64 and without any of the product's code, what the fake model and the
-// methods must answer.
+// methods must answer. This is the model.
 
 // grid is model input, or a feature map A: rows, columns, three channels.
 type grid [][][3]float64
 
-// heat is a map of relevance.
-type heat [][]float64
+func newGrid(height, width int) grid {
+	g := make(grid, height)
+	for y := range g {
+		g[y] = make([][3]float64, width)
+	}
+	return g
+}
+
+func (g grid) size() (height, width int) { return len(g), len(g[0]) }
+
+// each makes a grid of another one.
+func (g grid) each(of func(y, x, k int, v float64) float64) grid {
+	out := newGrid(g.size())
+	for y := range g {
+		for x := range g[y] {
+			for k, v := range g[y][x] {
+				out[y][x][k] = of(y, x, k, v)
+			}
+		}
+	}
+	return out
+}
+
+// times is a mask over all channels.
+func (g grid) times(mask heat) grid {
+	return g.each(func(y, x, _ int, v float64) float64 { return v * mask[y][x] })
+}
+
+// sums are those of the channels.
+func (g grid) sums() (out [3]float64) {
+	g.each(func(_, _, k int, v float64) float64 { out[k] += v; return 0 })
+	return out
+}
+
+func (g grid) positions() float64 { return float64(len(g) * len(g[0])) }
 
 // weight is the dense layer's: 8·exp(−(c−k)²) − 2.
 func weight(class, channel int) float64 {
@@ -24,38 +53,55 @@ func weight(class, channel int) float64 {
 	return 8*math.Exp(-d*d) - 2
 }
 
-// sight is what the model makes of one picture.
+// sight is what the model makes of one picture, seen from one layer.
 type sight struct {
-	features      grid
+	input         grid
+	features      grid       // A of the layer
 	z             float64    // positions
 	sums          [3]float64 // ΣA per channel
 	logits, probs []float64
+	black         [3]float64 // what becomes of a black pixel
 }
 
+// look sees the pooled features of x.
 func look(x grid, classes int) *sight {
-	s := &sight{features: make(grid, len(x)/2), logits: make([]float64, classes), probs: make([]float64, classes)}
-	for i := range s.features {
-		s.features[i] = make([][3]float64, len(x[0])/2)
-		for j := range s.features[i] {
-			for k := range 3 {
-				a := (x[2*i][2*j][k] + x[2*i+1][2*j][k] + x[2*i][2*j+1][k] + x[2*i+1][2*j+1][k]) / 4
-				s.features[i][j][k] = a
-				s.sums[k] += a
-			}
-		}
-	}
-	s.z = float64(len(s.features) * len(s.features[0]))
-	total := 0.0
-	for c := range s.logits {
-		for k := range 3 {
-			s.logits[c] += weight(c, k) * s.sums[k] / s.z
-		}
-		total += math.Exp(s.logits[c])
-	}
-	for c := range s.probs {
-		s.probs[c] = math.Exp(s.logits[c]) / total
-	}
+	height, width := x.size()
+	pooled := newGrid(height/2, width/2).each(func(i, j, k int, _ float64) float64 {
+		return (x[2*i][2*j][k] + x[2*i+1][2*j][k] + x[2*i][2*j+1][k] + x[2*i+1][2*j+1][k]) / 4
+	})
+	s := &sight{input: x}
+	s.focus(pooled)
+	s.logits, s.probs = behind(s.sums, s.z, classes)
 	return s
+}
+
+func (s *sight) focus(a grid) { s.features, s.z, s.sums = a, a.positions(), a.sums() }
+
+// early sees the layer "block/early" of the model deep, which is the picture itself.
+func (s *sight) early() *sight {
+	e := *s
+	e.focus(s.input)
+	return &e
+}
+
+// again looks at another picture.
+func (s *sight) again(x grid) *sight { return look(x, len(s.logits)) }
+
+// behind is the model behind a layer, of which it sees the means only.
+func behind(sums [3]float64, z float64, classes int) (logits, probs []float64) {
+	total := 0.0
+	for c := range classes {
+		logit := 0.0
+		for k, sum := range sums {
+			logit += weight(c, k) * sum / z
+		}
+		logits = append(logits, logit)
+		total += math.Exp(logit)
+	}
+	for _, l := range logits {
+		probs = append(probs, math.Exp(l)/total)
+	}
+	return logits, probs
 }
 
 // ranked is the class of a rank, from 1.
@@ -76,145 +122,47 @@ func (s *sight) ranked(rank int) int {
 	return order[rank-1]
 }
 
-// slope is ∂S/∂mean(A_k); every position has 1/z of it.
-func (s *sight) slope(probability bool, class, versus int) (out [3]float64) {
+// why is what is explained: the logit or the probability of a class, less that of versus unless that is −1.
+type why struct {
+	probability   bool
+	class, versus int
+}
+
+// of asks for the logit of a class.
+func of(class int) why { return why{false, class, -1} }
+
+func (s *sight) score(w why) float64 {
+	values := s.logits
+	if w.probability {
+		values = s.probs
+	}
+	if w.versus < 0 {
+		return values[w.class]
+	}
+	return values[w.class] - values[w.versus]
+}
+
+// slope is ∂S/∂mean(A_k); every position has 1/z of it, at any layer.
+func (s *sight) slope(w why) (out [3]float64) {
 	for k := range out {
-		out[k] = weight(class, k)
-		if probability {
+		out[k] = weight(w.class, k)
+		if w.probability {
 			for j, p := range s.probs {
 				out[k] -= p * weight(j, k)
 			}
-			out[k] *= s.probs[class]
+			out[k] *= s.probs[w.class]
 		}
-		if versus >= 0 {
-			out[k] -= s.slope(probability, versus, -1)[k]
-		}
-	}
-	return out
-}
-
-// raw is a method's map before normalising, at the layer's resolution.
-func (s *sight) raw(m pb.Method, probability bool, class, versus int) heat {
-	article := m == pb.Method_METHOD_ARTICLE_GRAD_CAM || m == pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
-	var w [3]float64
-	for k, slope := range s.slope(probability || article, class, versus) {
-		g := slope / s.z
-		switch m {
-		case pb.Method_METHOD_CAM:
-			w[k] = s.slope(false, class, versus)[k]
-		case pb.Method_METHOD_GRAD_CAM, pb.Method_METHOD_ARTICLE_GRAD_CAM:
-			w[k] = g // the mean over positions that all have g
-		case pb.Method_METHOD_GRAD_CAM_PLUS_PLUS:
-			if g > 0 {
-				w[k] = s.z * g * g * g / (2*g*g + s.sums[k]*g*g*g)
-			}
-		case pb.Method_METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS:
-			if g > 0 { // α is the same everywhere, so that α/Σα = 1/z
-				w[k] = math.Exp(s.probs[class]) * g
-			}
-		}
-	}
-	out := make(heat, len(s.features))
-	for i, row := range s.features {
-		for _, a := range row {
-			v := w[0]*a[0] + w[1]*a[1] + w[2]*a[2]
-			if m != pb.Method_METHOD_CAM {
-				v = max(v, 0)
-			}
-			out[i] = append(out[i], v)
+		if w.versus >= 0 {
+			out[k] -= s.slope(why{w.probability, w.versus, -1})[k]
 		}
 	}
 	return out
 }
 
-// bilinear grows a map with half-pixel centres.
-func (h heat) bilinear(height, width int) heat {
-	at := func(i, n, from int) (lower, upper int, share float64) {
-		place := (float64(i)+0.5)*float64(from)/float64(n) - 0.5
-		floor := math.Floor(place)
-		return int(max(floor, 0)), int(min(floor+1, float64(from-1))), place - floor
+// gradient is ∂S/∂A at every position of the layer.
+func (s *sight) gradient(w why) (g [3]float64) {
+	for k, slope := range s.slope(w) {
+		g[k] = slope / s.z
 	}
-	out := make(heat, height)
-	for y := range out {
-		y0, y1, fy := at(y, height, len(h))
-		for x := range width {
-			x0, x1, fx := at(x, width, len(h[0]))
-			upper := h[y0][x0]*(1-fx) + h[y0][x1]*fx
-			lower := h[y1][x0]*(1-fx) + h[y1][x1]*fx
-			out[y] = append(out[y], upper*(1-fy)+lower*fy)
-		}
-	}
-	return out
-}
-
-// spline grows a 2×2 map by the cubic B-spline through its samples. Mirrored at both, two samples s repeat for ever,
-// and (4c₀ + 2c₁)/6 = s₀ gives c₀ = 2s₀ − s₁.
-func (h heat) spline(height, width int) heat {
-	along := func(s0, s1, t float64) float64 {
-		c0, c1 := 2*s0-s1, 2*s1-s0
-		far0, near0 := math.Pow(1-t, 3)/6, (3*t*t*t-6*t*t+4)/6
-		near1, far1 := (-3*t*t*t+3*t*t+3*t+1)/6, t*t*t/6
-		return c1*far0 + c0*near0 + c1*near1 + c0*far1
-	}
-	out := make(heat, height)
-	for y := range out {
-		for x := range width {
-			tx, ty := float64(x)/float64(width-1), float64(y)/float64(height-1)
-			out[y] = append(out[y], along(along(h[0][0], h[0][1], tx), along(h[1][0], h[1][1], tx), ty))
-		}
-	}
-	return out
-}
-
-func (h heat) extremes() (lo, hi float64) {
-	lo, hi = math.Inf(1), math.Inf(-1)
-	for _, row := range h {
-		lo, hi = min(lo, slices.Min(row)), max(hi, slices.Max(row))
-	}
-	return lo, hi
-}
-
-// check compares an answer's heatmap with a raw map, normalised here.
-func (h heat) check(t *testing.T, got *pb.Heatmap) {
-	t.Helper()
-	if int(got.GetHeight()) != len(h) || int(got.GetWidth()) != len(h[0]) {
-		t.Fatalf("the heatmap is %d×%d, want %d×%d", got.GetHeight(), got.GetWidth(), len(h), len(h[0]))
-	}
-	lo, hi := h.extremes()
-	near(t, "raw_min", got.GetRawMin(), lo)
-	near(t, "raw_max", got.GetRawMax(), hi)
-	values := floats(got.GetValues())
-	if len(values) != len(h)*len(h[0]) {
-		t.Fatalf("the heatmap has %d values, want %d×%d", len(values), len(h), len(h[0]))
-	}
-	for i, v := range values {
-		want := 0.0
-		if hi > 0 {
-			want = h[i/len(h[0])][i%len(h[0])] / hi
-		}
-		near(t, name("value %d", i), v, want)
-	}
-}
-
-func near(t *testing.T, what string, got float32, want float64) {
-	t.Helper()
-	if !(math.Abs(float64(got)-want) <= 1e-6+1e-5*math.Abs(want)) {
-		t.Errorf("%s is %v, want %v", what, got, want)
-	}
-}
-
-func floats(data []byte) []float32 {
-	out := make([]float32, len(data)/4)
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return out
-}
-
-func littleEndian(values ...float32) []byte {
-	var out []byte
-	for _, v := range values {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-	}
-	return out
+	return g
 }

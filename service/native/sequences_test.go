@@ -47,13 +47,14 @@ func TestSequencesStaySmall(t *testing.T) {
 	if len(s.runs) != 1 {
 		t.Errorf("%d runs", len(s.runs))
 	}
-	for i := range int64(2 * maxRuns) {
+	const scattered = maxRuns + 1000
+	for i := range int64(scattered) {
 		s.add(2_000_000 + 2*i)
 	}
 	if len(s.runs) != maxRuns {
 		t.Errorf("%d runs, want %d", len(s.runs), maxRuns)
 	}
-	if s.add(2_000_000 + 4*maxRuns - 2) {
+	if s.add(2_000_000 + 2*(scattered-1)) {
 		t.Error("the latest number was forgotten")
 	}
 }

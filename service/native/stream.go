@@ -31,8 +31,9 @@ type dialect[Req, Resp any] interface {
 type session[Resp any] struct {
 	model   explaind.ModelRef
 	ordered bool
-	answer  func(context.Context, *pb.ImageItem) (*Resp, error) // called by many goroutines at once
-	close   func()                                              // after the last answer returned
+	// answer is called by many goroutines at once; what it tells before it returns is sent now and then.
+	answer func(ctx context.Context, item *pb.ImageItem, tell func(*Resp)) (*Resp, error)
+	close  func() // after the last answer returned
 }
 
 var (
@@ -58,10 +59,12 @@ type stream[Req, Resp any] struct {
 	reader   *reader[Req]
 	workers  sync.WaitGroup
 	outcomes chan outcome[Resp] // holds a window, so that no worker waits
+	told     chan outcome[Resp] // on the way to an outcome; lost if it would make a worker wait
 
 	accepted int                   // images so far
 	sent     int                   // answers so far
 	used     sequences             // of the images so far
+	working  map[int]bool          // by place: images on which a worker is
 	early    map[int]outcome[Resp] // by place: answers of an ordered stream that wait for an earlier one
 	summary  pb.Summary
 }
@@ -100,7 +103,8 @@ func serve[Req, Resp any](s *Server, wire grpc.BidiStreamingServer[Req, Resp], d
 	method, _ := grpc.MethodFromServerStream(wire)
 	c := &stream[Req, Resp]{
 		server: s, method: method, wire: wire, dialect: d, session: opened, reader: reader,
-		outcomes: make(chan outcome[Resp], s.window), early: map[int]outcome[Resp]{},
+		outcomes: make(chan outcome[Resp], s.window), told: make(chan outcome[Resp], s.window),
+		working: map[int]bool{}, early: map[int]outcome[Resp]{},
 	}
 	defer opened.close()
 	defer c.workers.Wait() // the model must not be given back while it is in use
@@ -151,7 +155,15 @@ func (c *stream[Req, Resp]) run(ctx context.Context) error {
 				c.reader.stop()
 			}
 		case o := <-c.outcomes:
+			delete(c.working, o.place)
 			if err := c.deliver(o); err != nil {
+				return err
+			}
+		case o := <-c.told:
+			if !c.working[o.place] { // its outcome was faster
+				continue
+			}
+			if err := c.wire.Send(o.answer); err != nil {
 				return err
 			}
 		case <-draining:
@@ -189,21 +201,41 @@ func (c *stream[Req, Resp]) accept(ctx context.Context, m *Req) error {
 		c.outcomes <- o
 		return nil
 	}
+	c.working[o.place] = true
 	c.workers.Go(func() {
-		o.answer, o.err = c.work(ctx, item)
+		o.answer, o.err = c.work(ctx, item, c.tellOf(o))
 		c.outcomes <- o
 	})
 	return nil
 }
 
+// tellEvery is how often a caller hears how far the work on an image is.
+const tellEvery = 250 * time.Millisecond
+
+// tellOf passes on what the work on an image tells, if the last time was long enough ago. It never waits.
+func (c *stream[Req, Resp]) tellOf(o outcome[Resp]) func(*Resp) {
+	last := time.Now()
+	return func(message *Resp) {
+		if time.Since(last) < tellEvery {
+			return
+		}
+		last = time.Now()
+		o.answer = message
+		select {
+		case c.told <- o:
+		default:
+		}
+	}
+}
+
 // work answers one image. No interceptor sees what happens in it: panics and causes of errors are dealt with here.
-func (c *stream[Req, Resp]) work(ctx context.Context, item *pb.ImageItem) (answer *Resp, err error) {
+func (c *stream[Req, Resp]) work(ctx context.Context, item *pb.ImageItem, tell func(*Resp)) (answer *Resp, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			answer, err = nil, grpcserver.Recovered(ctx, c.server.log, p)
 		}
 	}()
-	answer, err = c.session.answer(ctx, item)
+	answer, err = c.session.answer(ctx, item, tell)
 	grpcserver.LogCause(ctx, c.server.log, c.method, err)
 	return answer, err
 }

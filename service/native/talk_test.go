@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -26,6 +27,7 @@ type talkConfig struct {
 	version      int64
 	ordered      bool
 	explain      *pb.ExplainConfig // of ExplainStream
+	progress     bool              // of ExplainStream
 	topK         int32             // of PredictStream
 	rawOutputs   bool              // of PredictStream
 }
@@ -37,6 +39,7 @@ type event struct {
 	failure  *pb.ItemError
 	draining *pb.Draining
 	summary  *pb.Summary
+	progress *pb.Progress
 }
 
 // result is what the results of both streams have in common.
@@ -61,7 +64,7 @@ var (
 		return talkOf[pb.ExplainStreamRequest, pb.ExplainStreamResponse]{s,
 			func(c talkConfig) *pb.ExplainStreamRequest {
 				return &pb.ExplainStreamRequest{Message: &pb.ExplainStreamRequest_Config{Config: &pb.ExplainStreamConfig{
-					Model: c.model, Version: c.version, VersionLabel: c.label, Config: c.explain, Ordered: c.ordered}}}
+					Model: c.model, Version: c.version, VersionLabel: c.label, Config: c.explain, Ordered: c.ordered, Progress: c.progress}}}
 			},
 			func(i *pb.ImageItem) *pb.ExplainStreamRequest {
 				return &pb.ExplainStreamRequest{Message: &pb.ExplainStreamRequest_Item{Item: i}}
@@ -125,7 +128,11 @@ func (s talkOf[Req, Resp]) hear() (event, error) {
 		GetDraining() *pb.Draining
 		GetSummary() *pb.Summary
 	})
-	return event{both.GetStarted(), s.resultOf(m), both.GetError(), both.GetDraining(), both.GetSummary()}, nil
+	e := event{both.GetStarted(), s.resultOf(m), both.GetError(), both.GetDraining(), both.GetSummary(), nil}
+	if x, ok := any(m).(*pb.ExplainStreamResponse); ok {
+		e.progress = x.GetProgress()
+	}
+	return e, nil
 }
 
 // dialogue opens streams of a kind on a rig.
@@ -190,11 +197,12 @@ type heard struct {
 	drained  int // how many were answered before draining was said; -1 if it was not
 	summary  *pb.Summary
 	end      *status.Status // nil for OK
+	progress map[int64][]*pb.Progress
 }
 
 func hearAll(t *testing.T, s talk) heard {
 	t.Helper()
-	all := heard{results: map[int64]*result{}, failures: map[int64]*status.Status{}, drained: -1}
+	all := heard{results: map[int64]*result{}, failures: map[int64]*status.Status{}, drained: -1, progress: map[int64][]*pb.Progress{}}
 	for {
 		e, err := s.hear()
 		switch {
@@ -215,6 +223,12 @@ func hearAll(t *testing.T, s talk) heard {
 			all.drained = len(all.order)
 		case e.summary != nil:
 			all.summary = e.summary
+		case e.progress != nil:
+			n := e.progress.GetSequence()
+			if slices.Contains(all.order, n) {
+				t.Errorf("after the answer to %d came %v", n, e.progress)
+			}
+			all.progress[n] = append(all.progress[n], e.progress)
 		default:
 			t.Errorf("an empty message, or started twice: %+v", e)
 		}

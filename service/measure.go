@@ -1,0 +1,53 @@
+package service
+
+import (
+	"context"
+
+	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/faithfulness"
+	"github.com/explaind/explaind/imaging"
+)
+
+// measure measures how faithful each map is, if that was asked for. It reads the map at the input's size, whatever size
+// comes back.
+func (a *asker) measure(ctx context.Context, answer *ExplainAnswer, maps []rawMap) error {
+	if !a.plan.faithful {
+		return nil
+	}
+	x := a.in.tensor.Row(0)
+	blurred := imaging.Blur(x)
+	reports := map[*explaind.Heatmap]*faithfulness.Report{} // a method of the input has one map for all layers
+	for i, m := range maps {
+		if reports[m.heatmap] == nil {
+			relevance := a.plan.grow(m.heatmap, a.in, ResolutionInput)
+			report, err := faithfulness.Measure(ctx, a.probe(m.evidence.Class), x, blurred, relevance, a.rows(), uint64(a.plan.options.Seed))
+			if ended := explaind.FromContext(ctx); err != nil && ended != nil {
+				return inPhase(ended, "RUN")
+			}
+			if err != nil {
+				return err
+			}
+			reports[m.heatmap] = report
+		}
+		answer.Explanations[i].Faithfulness = reports[m.heatmap]
+	}
+	return nil
+}
+
+// probe asks for the probability of a class.
+func (a *asker) probe(class int) faithfulness.Probe {
+	return func(ctx context.Context, images *explaind.Tensor) ([]float32, error) {
+		if err := a.step(ctx); err != nil {
+			return nil, err
+		}
+		p, err := a.handle.Model.Predict(ctx, images)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float32, images.Rows())
+		for row := range out {
+			out[row] = p.Probabilities.Row(row).Data[class]
+		}
+		return out, nil
+	}
+}
