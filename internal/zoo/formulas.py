@@ -5,6 +5,7 @@ import numpy as np
 
 # Below it, the denominator 2 + (ΣA)·g of eq. 19 is a pole of the approximation and its α is taken as 0.
 LEAST_DENOMINATOR = 1e-3
+XGRAD_EPSILON = 1e-6
 
 
 def combine(weights, a):
@@ -48,3 +49,45 @@ def article_grad_cam_plus_plus(a, g, probability):
     total = alpha.sum(axis=(0, 1))
     weights = (relu(first) * alpha).sum(axis=(0, 1))
     return relu(combine(np.where(total == 0, 0.0, weights / np.where(total == 0, 1.0, total)), a))
+
+
+def hires_cam(a, g):
+    """Draelos and Carin 2020; signed."""
+    return (g * a).sum(axis=2)
+
+
+def xgrad_weights(a, g):
+    """Fu et al. 2020, with the ε of the authors' code."""
+    return (g * a).sum(axis=(0, 1)) / (a.sum(axis=(0, 1)) + XGRAD_EPSILON)
+
+
+def xgrad_cam(a, g):
+    return relu(combine(xgrad_weights(a, g), a))
+
+
+def layer_cam(a, g):
+    """Jiang et al. 2021."""
+    return relu((relu(g) * a).sum(axis=2))
+
+
+def eigen_cam(a):
+    """Muhammad and Yeasin 2020; signed."""
+    return first_component(a)
+
+
+def eigen_grad_cam(a, g):
+    """Eigen-CAM of g⊙A, centred, as pytorch-grad-cam has it; signed."""
+    return first_component(centred(g * a))
+
+
+def centred(stack):
+    return stack - stack.mean(axis=(0, 1))
+
+
+def first_component(stack):
+    """The positions of stack [H, W, C], projected on its first right singular vector. Of the two signs that are as good
+    as each other, the one whose largest value by size is positive."""
+    o = stack.reshape(-1, stack.shape[2])
+    _, _, vt = np.linalg.svd(o, full_matrices=False)
+    m = (o @ vt[0]).reshape(stack.shape[:2])
+    return -m if abs(m.min()) > abs(m.max()) else m

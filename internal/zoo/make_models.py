@@ -20,8 +20,10 @@ import tensorflow as tf
 
 import applications
 import raw
+import rectified
 import small
-from reference import make_reference
+from asked import make_asked
+from reference import Writer, make_reference
 
 VERSION = pathlib.Path(__file__).with_name("version.txt").read_text().strip()
 
@@ -47,6 +49,8 @@ MODELS = {
     "module": raw.module,
     "tf1": raw.tf1,
     "tf1_training": raw.tf1_training,
+    "vgg_like": rectified.vgg_like,
+    "gap_like": rectified.gap_like,
 }
 
 
@@ -76,6 +80,8 @@ def make(name, out):
         subject.export(str(temporary / "1"))
         images, probabilities, logits = make_reference(name, subject, temporary / "reference", seed=7)
         check_export(name, subject, temporary / "1", images, logits if subject.linear else probabilities)
+        if subject.twins:
+            make_asked(name, subject, images, Writer(temporary / "reference"))
         (temporary / "reference" / "complete").write_text(VERSION + "\n")
         shutil.rmtree(out / name, ignore_errors=True)
         temporary.rename(out / name)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 import formulas
+from delicate import delicate_maps, nudged
 from pictures import pictures
 
 ROWS = 3
@@ -33,10 +34,12 @@ def make_reference(name, subject, folder, seed):
     for rank, chosen in ((1, top), (0, classes)):
         for score in ("logit", "probability"):
             evidence = subject.evidence(images, chosen, score)
+            moved = [subject.evidence(i, chosen, score) for i in nudged(images)]
             for layer in layers_of(subject, score):
                 maps = all_maps(subject, layer, evidence[layer], chosen, score, probabilities)
                 for method, stack in maps.items():
                     assert all(lively(m) for m in stack), f"{name}/{layer}/{score}/{method} has a dull map"
+                maps |= delicate_maps(evidence[layer], [e[layer] for e in moved])
                 if name == "vgg16" and score == "probability":
                     maps |= article_pictures(maps)
                 prefix = f"case{len(document['cases']):02d}"

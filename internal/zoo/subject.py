@@ -29,6 +29,7 @@ class Subject:
     output: str | None = None  # the signature's output with the probabilities, where it has several
     linear: bool = False  # the output is the logits
     tolerance: float = 1e-5  # between the live probabilities and those of the SavedModel
+    twins: tuple | None = None  # the Keras model, and the same with guided ReLUs, where asked.py makes references
 
     def __post_init__(self):
         # traced, because eager gradients compute those of all weights too, which nobody reads
