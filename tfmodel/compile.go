@@ -138,6 +138,7 @@ func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error 
 		if reasons[i] == "" {
 			t.Cut = graphdef.Cut(bones.flat, p.Input, l.Output, gradients[i])
 			t.Feedable = bones.perImage(append([]graphdef.Ref{l.Output}, t.Cut...))
+			t.Chain = onTheWay(bones.flat, gradients[i], gradients[:len(layers)])
 		}
 		t.Ahead = graphdef.Cut(bones.flat, p.Input, l.Output, p.Score.Logits)
 		resumable := bones.perImage(append([]graphdef.Ref{l.Output}, t.Ahead...))
@@ -156,6 +157,17 @@ func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error 
 		in.Guided = p.GuidedGradients != graphdef.Ref{}
 	}
 	return nil
+}
+
+// onTheWay lists those gradients that another one is made of, by their indices.
+func onTheWay(g *graphdef.Graph, to graphdef.Ref, gradients []graphdef.Ref) (chain []int) {
+	before := g.Ancestors(to)
+	for i, other := range gradients {
+		if other != to && before[other.Node] {
+			chain = append(chain, i)
+		}
+	}
+	return chain
 }
 
 // fetchFloats converts what a request may fetch to float32, for models that compute in another type.

@@ -2,6 +2,7 @@ package tfmodel
 
 import (
 	"context"
+	"slices"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
@@ -138,7 +139,8 @@ func (m *Model) explainAtOnce(ctx context.Context, r *explaind.ExplainRequest, l
 	return err
 }
 
-// explainRows runs forward once, then backward with one row per (image, target): once per layer, and once for the input.
+// explainRows runs forward once, then backward with one row per (image, target): once for all layers that lie on one
+// chain, and once for the input.
 func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, layers []int, found *gathered) error {
 	var w wishes
 	m.wishForward(&w, layers, found)
@@ -150,10 +152,8 @@ func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, lay
 	w.fulfil(results)
 	rows, t := expand(r, found.prediction.Logits)
 	if r.Needs.Has(explaind.NeedsGradients) {
-		for i, l := range layers {
-			if found.gradients[i], err = m.backward(ctx, l, r.Images, found.activations[i], found.cut[i], rows, t); err != nil {
-				return err
-			}
+		if err := m.backward(ctx, r.Images, layers, rows, t, found); err != nil {
+			return err
 		}
 	}
 	var again wishes
@@ -179,16 +179,41 @@ func expand(r *explaind.ExplainRequest, logits *explaind.Tensor) (rows []int, t 
 	return rows, t
 }
 
-// backward brings a layer's gradients, from its activations and what else passes by it where that can be fed, else from
-// the images.
-func (m *Model) backward(ctx context.Context, l int, images, activations *explaind.Tensor, cut []*explaind.Tensor, rows []int, t *targets) (*explaind.Tensor, error) {
+// backward brings the gradients of the layers. Each run starts at the earliest layer that is left, and brings the gradients of
+// all that lie behind it as well.
+func (m *Model) backward(ctx context.Context, images *explaind.Tensor, layers, rows []int, t *targets, found *gathered) error {
+	left := make([]int, len(layers)) // positions in layers
+	for i := range left {
+		left[i] = i
+	}
+	slices.SortStableFunc(left, func(a, b int) int { return layers[a] - layers[b] }) // layers are in forward order
+	for len(left) > 0 {
+		first := left[0]
+		chain := m.program.Layers[layers[first]].Chain
+		var w wishes
+		var later []int
+		for _, i := range left {
+			if i == first || layers[i] == layers[first] || slices.Contains(chain, layers[i]) {
+				w.add(m.program.Layers[layers[i]].Gradients, &found.gradients[i])
+			} else {
+				later = append(later, i)
+			}
+		}
+		results, err := m.backwardFrom(ctx, images, layers[first], w.refs, rows, t, found.activations[first], found.cut[first])
+		if err != nil {
+			return err
+		}
+		w.fulfil(results)
+		left = later
+	}
+	return nil
+}
+
+// backwardFrom runs from a layer's activations and what else passes by it where that can be fed, else from the images.
+func (m *Model) backwardFrom(ctx context.Context, images *explaind.Tensor, l int, gradients []graphdef.Ref, rows []int, t *targets, activations *explaind.Tensor, cut []*explaind.Tensor) ([]*explaind.Tensor, error) {
 	layer := m.program.Layers[l]
 	if !layer.Feedable {
-		results, err := m.forward(ctx, []graphdef.Ref{layer.Gradients}, images.Gather(rows), t)
-		if err != nil {
-			return nil, err
-		}
-		return results[0], nil
+		return m.forward(ctx, gradients, images.Gather(rows), t)
 	}
 	in, err := m.feedLayer(layer.Activations, activations.Gather(rows), layer.Cut, gatherAll(cut, rows))
 	if err != nil {
@@ -197,9 +222,5 @@ func (m *Model) backward(ctx context.Context, l int, images, activations *explai
 	if err := t.feed(in, m.program.Score); err != nil {
 		return nil, internal(err)
 	}
-	results, err := m.fetch(ctx, []graphdef.Ref{layer.Gradients}, in)
-	if err != nil {
-		return nil, err
-	}
-	return results[0], nil
+	return m.fetch(ctx, gradients, in)
 }

@@ -31,6 +31,8 @@ type layerTensors struct {
 	Cut []graphdef.Ref
 	// Feedable is false if a tensor of Cut has no row per image; then the image itself is fed again.
 	Feedable bool
+	// Chain are the layers, by their indices, whose gradients the backward pass to this one computes on its way.
+	Chain []int
 	// Ahead is Cut for the pass from the layer on to the logits, which wants less; Spec's Resumable is its Feedable.
 	Ahead []graphdef.Ref
 }

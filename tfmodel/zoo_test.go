@@ -142,6 +142,19 @@ func (s *subject) testLayersAtOnce(t *testing.T) {
 		}
 		s.checkMap(t, c, explaind.MethodGradCAM, e.Row, &e)
 	}
+	// and for two classes each, which takes a second run from the earliest layer on
+	both := s.targetsOf(cases[0])
+	best := s.twin(cases[0])
+	for row := range both {
+		both[row] = append(both[row], best.Target(row))
+	}
+	for i, e := range s.explain(t, layers, both, explaind.ScoreLogit, explaind.NeedsGradients) {
+		c := cases[i/2%len(cases)]
+		if i%2 == 1 {
+			c = s.twin(c)
+		}
+		s.checkMap(t, c, explaind.MethodGradCAM, e.Row, &e)
+	}
 }
 
 // testTargets asks for several classes of one image, of which the model cannot know all before it ran: the gradients
