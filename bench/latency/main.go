@@ -16,12 +16,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/bench/race"
 	"github.com/explaind/explaind/explain"
 	"github.com/explaind/explaind/render"
 	"github.com/explaind/explaind/tfmodel"
@@ -75,11 +75,11 @@ func compare(dir string, batches []int, rounds int) error {
 	}
 	for _, n := range batches {
 		images := randomImages(m.Spec().Input, n)
-		result, err := race(rounds, []func() error{
+		result, err := race.Medians(rounds,
 			func() error { return reference.predict(images) },
 			func() error { _, err := m.Predict(context.Background(), images); return err },
 			func() error { return gradCAM(m, images) },
-		})
+		)
 		if err != nil {
 			return fmt.Errorf("%s, batch %d: %w", dir, n, err)
 		}
@@ -136,29 +136,6 @@ func gradCAM(m *tfmodel.Model, images *explaind.Tensor) error {
 		render.Upsample(heatmap, images.Shape[1], images.Shape[2], render.Bilinear).Normalize()
 	}
 	return nil
-}
-
-// race runs the contestants in turn and returns the median of each, in milliseconds.
-func race(rounds int, contestants []func() error) ([]float64, error) {
-	const warmUp = 2
-	times := make([][]float64, len(contestants))
-	for round := range warmUp + rounds {
-		for i, run := range contestants {
-			start := time.Now()
-			if err := run(); err != nil {
-				return nil, err
-			}
-			if round >= warmUp {
-				times[i] = append(times[i], float64(time.Since(start).Microseconds())/1e3)
-			}
-		}
-	}
-	medians := make([]float64, len(times))
-	for i, t := range times {
-		slices.Sort(t)
-		medians[i] = t[len(t)/2]
-	}
-	return medians, nil
 }
 
 func randomImages(in explaind.Input, n int) *explaind.Tensor {
