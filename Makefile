@@ -123,7 +123,16 @@ bench: libtensorflow zoo ## Measure pure Go code, then latency and memory of exp
 	@$(SPLIT_PACKAGES)
 	go test -run '^$$' -bench . -benchmem $$pure | grep -v 'no test files'
 	$(WITH_TENSORFLOW) go run ./bench/latency $(BENCH_MODELS:%=$(ZOO)/%/1)
+	$(WITH_TENSORFLOW) go run ./bench/methods $(BENCH_MODELS:%=$(ZOO)/%/1)
 	$(WITH_TENSORFLOW) go run ./bench/memory $(BENCH_MODELS:%=$(ZOO)/%/1)
+
+.PHONY: peers
+peers: ## Run other libraries on the same weights anew, for internal/peers/goldens (7 GB of packages)
+	scripts/peers.sh $(PYTHON) $(CACHE)/peers
+
+.PHONY: comparison
+comparison: build demo-model ## Score the methods over 120 pictures, as the Grad-CAM++ paper does; writes docs/comparison.md
+	bench/comparison/compare.sh $(VENV)/bin/python $(MODELS)/efficientnet_lite0 $(CACHE)/comparison
 
 .PHONY: format
 format: $(VENV)/.installed $(TOOLS)/.built ## Format Go, proto and Python files

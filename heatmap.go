@@ -91,5 +91,5 @@ const (
 	FlagSaturatedScore                   // the probability is so close to 0 or 1 that its gradient has lost its digits
 	FlagNonFinite                        // NaN or infinity came out of the model or the formula and was set to zero
 	FlagZeroAlphaChannel                 // ARTICLE Grad-CAM++: a channel's α sum to zero, its weight was taken as 0
-	FlagGuardedPole                      // Grad-CAM++: the denominator of α came too close to zero somewhere; α was taken as 0 there
+	FlagGuardedPole                      // Grad-CAM++ family, XGrad-CAM: a denominator came too close to zero somewhere; what it divides was taken as 0
 )

@@ -9,8 +9,8 @@ import (
 
 // ablationCAM is Ablation-CAM, which needs no gradients: a channel counts as much as the score drops without it:
 //
-//	w_k = (S − S_k) / |S|, S_k with A^k = 0     (4)
-//	L_ij = ReLU(Σ_k w_k A^k_ij)                 (5)
+//	w_k = (S − S_k) / |S|, S_k with A^k = 0
+//	L_ij = ReLU(Σ_k w_k A^k_ij)
 //
 // The network runs from the layer on only, as the activations are fed to it. The paper divides by S, which would turn the
 // map over for a negative logit; a score of 0 divides nothing. Channels that are zero anyway are not asked for.

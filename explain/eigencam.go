@@ -9,7 +9,7 @@ import "github.com/explaind/explaind"
 // v_1 is the right singular vector of the largest singular value. Its sign is free: the map is turned so that its value
 // of the largest magnitude is positive. The columns of O are not centred, as in the paper.
 //
-// Source: Muhammad and Yeasin, Eigen-CAM: Class Activation Map using Principal Components, IJCNN 2020, equations 4 and 5.
+// Source: Muhammad and Yeasin, Eigen-CAM: Class Activation Map using Principal Components, IJCNN 2020.
 func eigenCAM(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, 0); err != nil {
 		return nil, nil, err

@@ -12,12 +12,12 @@ import (
 //
 // R is that of guidedBackprop, L that of gradCAM.
 //
-// Source: Selvaraju et al., Grad-CAM, ICCV 2017, section 3.2.
+// Source: Selvaraju et al., Grad-CAM, ICCV 2017.
 func guidedGradCAM(_ context.Context, q *Question) ([]Answer, error) { return guided(q, gradCAM) }
 
 // guidedGradCAMPlusPlus is guidedGradCAM with the L of gradCAMPlusPlus.
 //
-// Source: Chattopadhay et al., Grad-CAM++, WACV 2018, section 3.4.
+// Source: Chattopadhay et al., Grad-CAM++, WACV 2018.
 func guidedGradCAMPlusPlus(_ context.Context, q *Question) ([]Answer, error) {
 	return guided(q, gradCAMPlusPlus)
 }

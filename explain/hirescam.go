@@ -10,7 +10,7 @@ import "github.com/explaind/explaind"
 // average pooling and one dense layer pools, Σ_ij L is the logit without its bias, and the map is that of CAM.
 //
 // Source: Draelos and Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks,
-// arXiv 2011.08891, equations 3 and 4.
+// arXiv 2011.08891.
 func hiResCAM(e *explaind.Evidence, o *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := check(e, explaind.NeedsGradients); err != nil {
 		return nil, nil, err

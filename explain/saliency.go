@@ -26,7 +26,7 @@ func saliency(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatma
 // It is negative where the image speaks against the class, and zero where the input is zero, whatever colour that is.
 //
 // Source: Shrikumar et al., Not Just a Black Box: Learning Important Features Through Propagating Activation Differences,
-// arXiv 1605.01713, section 2.
+// arXiv 1605.01713.
 func gradientXInput(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := checkImage(e, explaind.NeedsInputGradients); err != nil {
 		return nil, nil, err
@@ -51,7 +51,7 @@ func gradientXInput(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.
 // The map depends on the picture's edges far more than on the class (Adebayo et al., Sanity Checks for Saliency Maps,
 // NeurIPS 2018).
 //
-// Source: Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR 2015 workshop, section 3.4.
+// Source: Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR 2015 workshop.
 func guidedBackprop(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.Heatmap, []explaind.Flag, error) {
 	if err := checkImage(e, explaind.NeedsGuidedGradients); err != nil {
 		return nil, nil, err

@@ -14,7 +14,7 @@ import (
 //	H_k = minmax(Up(A^k))
 //	C_k = S(x ⊙ H_k) − S(0)
 //	α_k = exp(C_k) / Σ_l exp(C_l)             Algorithm 1; S(0) cancels
-//	L_ij = ReLU(Σ_k α_k A^k_ij)               (7)
+//	L_ij = ReLU(Σ_k α_k A^k_ij)
 //
 // The paper contradicts itself: its text says that the weights are probabilities. ScoreCAMOfficialCode follows the
 // authors' code: α_k = P^c(x ⊙ H_k), no softmax over the channels. A flat channel masks nothing and is left out. With

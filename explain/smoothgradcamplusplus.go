@@ -15,10 +15,11 @@ import (
 //
 // A are the activations of the image as it is. The paper prints D1 as the numerator of α, which has other units than the
 // denominator; equation 19 of Grad-CAM++, which it generalises, has the second derivative there. exp(S) is left out as in
-// gradCAMPlusPlus, and poles are guarded as there.
+// gradCAMPlusPlus, and poles are guarded as there; they can come up after a ReLU too, where the mean of g³ is negative though
+// that of g is not.
 //
 // Source: Omeiza et al., Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique for Deep Convolutional
-// Neural Network Models, arXiv 1908.01224, equations 6 to 8.
+// Neural Network Models, arXiv 1908.01224.
 func smoothGradCAMPlusPlus(ctx context.Context, q *Question) ([]Answer, error) {
 	if err := checkQuestion(q, true, 0); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"image"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
 	"github.com/explaind/explaind/imaging"
 	"github.com/explaind/explaind/render"
 )
@@ -37,10 +38,11 @@ func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input,
 			if versus >= 0 {
 				subtitle += " vs " + spec.Label(versus)
 			}
-			if len(p.layers) > 1 {
+			looks := !p.methods[i].Traits.Has(explain.OfInput)
+			if looks && (len(p.layers) > 1 || x.Layer != spec.DefaultLayer) {
 				subtitle += " · " + x.Layer
 			}
-			row = append(row, render.Panel{Image: overlays[from+i], Title: x.Method.Title(), Subtitle: subtitle})
+			row = append(row, render.Panel{Image: overlays[from+i], Title: p.title(x.Method), Subtitle: subtitle})
 		}
 		rows = append(rows, row)
 	}
@@ -49,6 +51,19 @@ func (p *plan) comparison(answer *ExplainAnswer, spec *explaind.Spec, in *input,
 		return nil, explaind.AtField(err, "config.rendering.comparison_png")
 	}
 	return render.PNG(figure)
+}
+
+// title is the method's, or that of the form that the options make of it.
+func (p *plan) title(m explaind.Method) string {
+	if m == explaind.MethodSmoothGrad {
+		switch p.options.Noise.Statistic {
+		case explaind.NoiseVariance:
+			return "VarGrad"
+		case explaind.NoiseSquare:
+			return "SquareGrad"
+		}
+	}
+	return m.Title()
 }
 
 func bestOf(answer *ExplainAnswer) ClassScore {

@@ -65,7 +65,7 @@ func (p *plan) combine(total, values []float32) {
 	}
 }
 
-// saturate scales the map of a layer for fusion: tanh(2·L / max L), Jiang et al., LayerCAM, equation 9.
+// saturate scales the map of a layer for fusion: tanh(2·L / max L), as in Jiang et al., LayerCAM.
 func saturate(h *explaind.Heatmap) {
 	for i, v := range h.Values {
 		h.Values[i] = float32(math.Tanh(2 * float64(v)))

@@ -20,7 +20,7 @@ func (a *asker) measure(ctx context.Context, answer *ExplainAnswer, maps []rawMa
 	for i, m := range maps {
 		if reports[m.heatmap] == nil {
 			relevance := a.plan.grow(m.heatmap, a.in, ResolutionInput)
-			report, err := faithfulness.Measure(ctx, a.probe(m.evidence.Class), x, blurred, relevance, a.rows(), uint64(a.plan.options.Seed))
+			report, err := faithfulness.Measure(ctx, a.probe(&m), x, blurred, relevance, a.rows(), uint64(a.plan.options.Seed))
 			if ended := explaind.FromContext(ctx); err != nil && ended != nil {
 				return inPhase(ended, "RUN")
 			}
@@ -34,9 +34,14 @@ func (a *asker) measure(ctx context.Context, answer *ExplainAnswer, maps []rawMa
 	return nil
 }
 
-// probe asks for the probability of a class.
-func (a *asker) probe(class int) faithfulness.Probe {
+// probe asks for the probability of the class that a map explains.
+func (a *asker) probe(m *rawMap) faithfulness.Probe {
+	done := 0
 	return func(ctx context.Context, images *explaind.Tensor) ([]float32, error) {
+		if a.report != nil {
+			a.report(Progress{m.definition.Method, done, faithfulness.Passes})
+		}
+		done += images.Rows()
 		if err := a.step(ctx); err != nil {
 			return nil, err
 		}
@@ -46,7 +51,7 @@ func (a *asker) probe(class int) faithfulness.Probe {
 		}
 		out := make([]float32, images.Rows())
 		for row := range out {
-			out[row] = p.Probabilities.Row(row).Data[class]
+			out[row] = p.Probabilities.Row(row).Data[m.evidence.Class]
 		}
 		return out, nil
 	}

@@ -49,6 +49,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (m *Model, err error)
 		m.Close()
 		return nil, err
 	}
+	o.random.mark(&m.program.Spec)
 	loaded := time.Now()
 	if err := m.warmUp(ctx); err != nil {
 		m.Close()
@@ -65,7 +66,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (m *Model, err error)
 func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (path string, c *compiled, cleanup func(), err error) {
 	cleanup = func() {}
 	cacheDir := o.cacheDir
-	if cacheDir == "" {
+	if cacheDir == "" || o.random != nil { // whoever opens the model for its answers must not find other weights
 		if cacheDir, err = os.MkdirTemp("", "explaind-*"); err != nil {
 			return "", nil, nil, fileError("CACHE_UNWRITABLE", "no temporary folder can be made for the compiled model", err)
 		}
@@ -78,7 +79,7 @@ func prepare(ctx context.Context, dir, digest string, side sidecar, o options) (
 		return path, &compiled{program: p}, cleanup, nil
 	}
 	o.log.Info("compiling", "dir", dir, "why", whyCompiled(err))
-	if c, err = compile(ctx, dir, side); err != nil {
+	if c, err = compile(ctx, dir, side, o.random); err != nil {
 		cleanup()
 		return "", nil, nil, err
 	}

@@ -15,6 +15,7 @@ type options struct {
 	cacheDir     string
 	intra, inter int
 	log          *slog.Logger
+	random       *randomisation
 }
 
 // WithCacheDir keeps compiled models in a folder, by digest, so that the next Open of the same model skips the
@@ -29,6 +30,18 @@ func WithThreads(intra, inter int) Option {
 
 // WithLogger logs what loading found and how long it took; nothing is logged without it.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// WithRandomWeights opens the model with weights that say nothing: the values of each variable of floating-point numbers
+// change their places within it. What the values are stays, so that variances stay positive and the network in its range;
+// what was learned is lost. The same seed gives the same weights. Such a model is compiled anew each time: the cache of
+// WithCacheDir is neither read nor written.
+//
+// It serves to tell whether an explanation depends on the model at all: Adebayo et al., Sanity Checks for Saliency Maps,
+// NeurIPS 2018, who draw new weights instead. Open fails with NO_VARIABLES, a FailedPrecondition, if the weights that are
+// meant are constants of the SavedModel's graph.
+func WithRandomWeights(seed uint64, which RandomWeights) Option {
+	return func(o *options) { o.random = &randomisation{seed, which} }
+}
 
 func newOptions(list []Option) options {
 	o := options{log: slog.New(slog.DiscardHandler)}

@@ -13,6 +13,7 @@ import (
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/repository"
+	"github.com/explaind/explaind/tfmodel"
 )
 
 // app is what the commands need from the process.
@@ -26,6 +27,9 @@ type runtimeFlags struct {
 	cache   string
 	threads uint
 	log     *slog.Logger
+
+	random tfmodel.RandomWeights // 0 for the weights as they were trained
+	seed   uint64                // of their order
 
 	flags *pflag.FlagSet // tells whether --cache was given
 }
@@ -90,7 +94,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "explaind",
 		Short: "Tells what is in a picture, and which pixels say so",
 		Long: `explaind runs any TensorFlow SavedModel image classifier, unchanged, and explains its answers by
-CAM, Grad-CAM, Grad-CAM++ and their relatives.
+CAM, Grad-CAM, Grad-CAM++ and their relatives, by gradients of the image, and by covering parts of it.
 
 Without --server, a command runs the model itself. With --server, it asks a server that was started
 by "explaind serve".
@@ -99,6 +103,7 @@ Exit status: 0 all good, 1 some images failed, 2 could not start.`,
 		Example: `  explaind predict cat.jpg --model models/resnet50
   explaind explain photos/ --model models/resnet50 --method grad_cam,grad_cam_plus_plus --out maps
   explaind compare cat.jpg --model models/resnet50 --out figure.png
+  explaind evaluate photos/ --model models/resnet50 --method grad_cam,rise --csv scores.csv
   explaind serve --models models`,
 		Version:       version(),
 		SilenceUsage:  true,
@@ -106,7 +111,7 @@ Exit status: 0 all good, 1 some images failed, 2 could not start.`,
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(a.serveCommand(), a.predictCommand(), a.explainCommand(), a.compareCommand(),
+	root.AddCommand(a.serveCommand(), a.predictCommand(), a.explainCommand(), a.compareCommand(), a.evaluateCommand(),
 		a.layersCommand(), a.modelsCommand(), a.versionCommand())
 	return root
 }

@@ -46,7 +46,7 @@ convolution. To understand an error, draw the class the model took and the right
 		},
 	}
 	f.register(cmd)
-	registerMethods(cmd, &f.methods, "cam where all layers allow it, grad_cam, grad_cam_plus_plus")
+	registerMethods(cmd, &f.methods, usualMethodsText)
 	cmd.Flags().StringVarP(&f.out, "out", "o", "figure.png", "`FILE` of the figure, overwritten if it is there")
 	cmd.Flags().BoolVar(&f.article, "article", false, "the three methods as the article computes them, with its interpolation")
 	cmd.MarkFlagsMutuallyExclusive("article", "method")
@@ -67,7 +67,7 @@ func (a *app) compare(ctx context.Context, f compareFlags, path string) error {
 	if isFolder(f.out) {
 		return fmt.Errorf("--out %s is a folder; give the name of the figure's file", f.out)
 	}
-	if err := makeFolder(filepath.Dir(f.out)); err != nil {
+	if err := makeFolder("--out", filepath.Dir(f.out)); err != nil {
 		return err
 	}
 	ctx, c, err := a.connect(ctx, f.model)
@@ -86,7 +86,7 @@ func (a *app) compare(ctx context.Context, f compareFlags, path string) error {
 	config.Rendering.ComparisonPng = true
 	r := a.newReport(1, nil, f.json)
 	err = c.explainAll(ctx, config, []picture{{path: path}}, r, func(p picture, answer *pb.ExplainResponse) error {
-		line := newExplainLine(p, answer, config, c.model)
+		line := c.newExplainLine(p, answer, config)
 		line.Figure = f.out
 		if err := writeFile(f.out, answer.GetComparisonPng()); err != nil {
 			return err
@@ -113,9 +113,15 @@ func (f *compareFlags) chooseMethods(config *pb.ExplainConfig, m *pb.GetModelRes
 	return nil
 }
 
+const usualMethodsText = "cam where all layers allow it, grad_cam, grad_cam_plus_plus"
+
 // usualMethods are those of the article's figure that all of the layers allow, in its order. The article's own forms are
-// drawn only for those who ask: they are other numbers under the same names.
+// drawn only for those who ask: they are other numbers under the same names. A model without layers is explained at its
+// input.
 func usualMethods(layers []string, m *pb.GetModelResponse) ([]pb.Method, error) {
+	if len(m.GetLayers()) == 0 && len(m.GetInputMethods()) > 0 {
+		return m.GetInputMethods()[:1], nil
+	}
 	possible, err := methodsOn(layers, m)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ type event[R any] struct {
 	sequence int64 // its index
 	response R
 	failure  error
+	progress *pb.Progress // the work on it goes on
 }
 
 // exchange sends the pictures over one stream and hands each answer to got. How far the client reads ahead is bounded by
@@ -51,6 +52,12 @@ func exchange[Q, A, R any](ctx context.Context, d dialect[Q, A, R], pictures []p
 			return nil
 		}
 		i := e.sequence
+		if e.progress != nil {
+			if i >= 0 && i < int64(len(pictures)) && !answered[i] {
+				r.working(pictures[i], e.progress)
+			}
+			return nil
+		}
 		if i < 0 || i >= int64(len(pictures)) || answered[i] {
 			return fmt.Errorf("the server answered image %d, which it was not asked or has answered before", i)
 		}
@@ -140,7 +147,7 @@ func (c *client) predictAll(ctx context.Context, topK int32, pictures []picture,
 
 // explainAll asks which pixels of the pictures speak for the classes that the config names.
 func (c *client) explainAll(ctx context.Context, explain *pb.ExplainConfig, pictures []picture, r *report, got func(picture, *pb.ExplainResponse) error) error {
-	config := &pb.ExplainStreamConfig{Model: c.model.GetModel().GetName(), Version: c.model.GetModel().GetVersion(), Config: explain, Ordered: true}
+	config := &pb.ExplainStreamConfig{Model: c.model.GetModel().GetName(), Version: c.model.GetModel().GetVersion(), Config: explain, Ordered: true, Progress: r.shows()}
 	return exchange(ctx, dialect[pb.ExplainStreamRequest, pb.ExplainStreamResponse, *pb.ExplainResponse]{
 		open:   c.ExplainStream,
 		config: &pb.ExplainStreamRequest{Message: &pb.ExplainStreamRequest_Config{Config: config}},
@@ -149,7 +156,13 @@ func (c *client) explainAll(ctx context.Context, explain *pb.ExplainConfig, pict
 		},
 		event: func(m *pb.ExplainStreamResponse) event[*pb.ExplainResponse] {
 			if x := m.GetResult(); x != nil {
+				if x.GetResponse() != nil {
+					x.Response.Explanations = c.distinct(x.GetResponse().GetExplanations())
+				}
 				return event[*pb.ExplainResponse]{about: true, sequence: x.GetSequence(), response: x.GetResponse()}
+			}
+			if x := m.GetProgress(); x != nil {
+				return event[*pb.ExplainResponse]{about: true, sequence: x.GetSequence(), progress: x}
 			}
 			return withoutResult[*pb.ExplainResponse](m)
 		},

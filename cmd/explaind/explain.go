@@ -21,8 +21,9 @@ type explainLine struct {
 }
 
 type explanationJSON struct {
-	Method      string    `json:"method"`
-	Layer       string    `json:"layer"`
+	Method      string `json:"method"`
+	Layer       string `json:"layer"` // "input" for methods that look at none
+	ofInput     bool
 	Target      scoreJSON `json:"target"`
 	Versus      *int32    `json:"versus_class_index,omitempty"`
 	VersusLabel string    `json:"versus_label,omitempty"`
@@ -31,8 +32,13 @@ type explanationJSON struct {
 	RawMin      number    `json:"raw_min"`
 	RawMax      number    `json:"raw_max"`
 	Flags       []string  `json:"flags"`
-	Overlay     string    `json:"overlay,omitempty"`
-	Values      string    `json:"values,omitempty"`
+
+	ScoreChange     *number           `json:"score_change,omitempty"` // of integrated_gradients
+	CompletenessGap *number           `json:"completeness_gap,omitempty"`
+	Faithfulness    *faithfulnessJSON `json:"faithfulness,omitempty"`
+
+	Overlay string `json:"overlay,omitempty"`
+	Values  string `json:"values,omitempty"`
 }
 
 // explainCommandFlags are the flags of "explaind explain".
@@ -48,8 +54,8 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain IMAGE...",
 		Short: "Show which pixels speak for a class",
 		Long: `Writes, for every method, layer and class asked for, the picture with a heatmap over it: red is where
-the pixels speak most for the class. The files are named IMAGE.LAYER.METHOD.CLASS.png; files of that
-name are overwritten.
+the pixels speak most for the class. The files are named IMAGE.LAYER.METHOD.CLASS.png, those of methods
+that look at the input instead of a layer IMAGE.METHOD.CLASS.png; files of that name are overwritten.
 
 IMAGE is a file (JPEG, PNG, GIF, WebP, BMP), a folder, of which the image files in it are taken, or a
 pattern such as 'photos/*.jpg'. With --json every image is one line, a JSON object with the range of
@@ -71,13 +77,6 @@ each map before it was normalised, its flags and its files; images that failed h
 	return cmd
 }
 
-func registerMethods(cmd *cobra.Command, methods *[]string, fallback string) {
-	cmd.Flags().StringSliceVar(methods, "method", nil, "`METHODS`, separated by commas (default: "+fallback+")")
-	cmd.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return methodChoices(), cobra.ShellCompDirectiveNoFileComp
-	})
-}
-
 func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string) error {
 	if f.out == "" && (f.figure || f.values) {
 		return fmt.Errorf("--figure and --values write files; give a folder by --out")
@@ -88,7 +87,7 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 		return errNoImages
 	}
 	if f.out != "" {
-		if err := makeFolder(f.out); err != nil {
+		if err := makeFolder("--out", f.out); err != nil {
 			return err
 		}
 	}
@@ -104,7 +103,7 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 	}
 	config.Rendering.OverlayPng, config.Rendering.ComparisonPng, config.Rendering.Values = f.out != "", f.figure, f.values
 	err = c.explainAll(ctx, config, pictures, r, func(p picture, answer *pb.ExplainResponse) error {
-		line := newExplainLine(p, answer, config, c.model)
+		line := c.newExplainLine(p, answer, config)
 		if f.out != "" {
 			if err := (files{f.out, p.stem}).write(answer, line); err != nil {
 				return err
@@ -119,28 +118,38 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 }
 
 // newExplainLine is the answer without its files.
-func newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainConfig, m *pb.GetModelResponse) *explainLine {
+func (c *client) newExplainLine(p picture, answer *pb.ExplainResponse, config *pb.ExplainConfig) *explainLine {
 	line := &explainLine{Image: p.path, Model: jsonModel(answer.GetModel()), Predictions: jsonScores(answer.GetPredictions()),
 		Explanations: []explanationJSON{}, Timing: jsonTiming(answer.GetTiming())}
 	for _, x := range answer.GetExplanations() {
 		e := explanationJSON{
-			Method: methodName(x.GetMethod()), Layer: x.GetLayer(), Target: jsonScore(x.GetTarget()),
+			Method: methodName(x.GetMethod()), Layer: c.layerOf(x), ofInput: c.ofInput(x), Target: jsonScore(x.GetTarget()),
 			Versus: config.GetTargets()[0].VersusClassIndex, // the same for all
 			Height: x.GetHeatmap().GetHeight(), Width: x.GetHeatmap().GetWidth(),
-			RawMin: number(x.GetHeatmap().GetRawMin()), RawMax: number(x.GetHeatmap().GetRawMax()), Flags: []string{},
+			RawMin: number(x.GetHeatmap().GetRawMin()), RawMax: number(x.GetHeatmap().GetRawMax()), Flags: flagNames(x),
+			ScoreChange: optional(x.ScoreChange), CompletenessGap: optional(x.CompletenessGap),
+			Faithfulness: jsonFaithfulness(x.GetFaithfulness()),
 		}
-		if labels := m.GetLabels(); e.Versus != nil && int(*e.Versus) < len(labels) {
+		if labels := c.model.GetLabels(); e.Versus != nil && int(*e.Versus) < len(labels) {
 			e.VersusLabel = labels[*e.Versus]
-		}
-		for _, flag := range x.GetFlags() {
-			e.Flags = append(e.Flags, lower("FLAG_", flag))
 		}
 		line.Explanations = append(line.Explanations, e)
 	}
 	return line
 }
 
-// printExplained prints the picture with its most probable classes, then one explanation a line.
+func flagNames(x *pb.Explanation) []string {
+	names := []string{}
+	for _, flag := range x.GetFlags() {
+		names = append(names, lower("FLAG_", flag))
+	}
+	return names
+}
+
+func optional(v *float32) *number { return (*number)(v) }
+
+// printExplained prints the picture with its most probable classes, then one explanation a line, and below it how faithful
+// it is if that was measured.
 func (r *report) printExplained(line *explainLine) error {
 	if r.json {
 		return r.printJSON(line)
@@ -157,9 +166,18 @@ func (r *report) printExplained(line *explainLine) error {
 		}
 		rows = append(rows, []string{" ", e.Method, printable(e.Layer), class, strings.Join(e.Flags, ","), printable(e.Overlay)})
 	}
+	var explanations strings.Builder
+	i := 0
+	for row := range strings.Lines(table(rows)) {
+		explanations.WriteString(row)
+		if f := line.Explanations[i].Faithfulness; f != nil {
+			explanations.WriteString("     " + f.String() + "\n")
+		}
+		i++
+	}
 	figure := ""
 	if line.Figure != "" {
 		figure = fmt.Sprintf("   %s\n", printable(line.Figure))
 	}
-	return r.print("%s: %s\n%s%s", printable(line.Image), strings.Join(best, ", "), table(rows), figure)
+	return r.print("%s: %s\n%s%s", printable(line.Image), strings.Join(best, ", "), explanations.String(), figure)
 }

@@ -221,6 +221,10 @@ func TestUsualMethods(t *testing.T) {
 			t.Errorf("%v: got %v %v, want %v", c.layers, got, err, c.want)
 		}
 	}
+	flat := &pb.GetModelResponse{InputMethods: []pb.Method{pb.Method_METHOD_SALIENCY, pb.Method_METHOD_RISE}}
+	if got, err := usualMethods(nil, flat); err != nil || !slices.Equal(got, []pb.Method{pb.Method_METHOD_SALIENCY}) {
+		t.Errorf("a model without layers: got %v %v", got, err)
+	}
 	if got, err := usualMethods([]string{"frozen", "conv"}, m); err == nil {
 		t.Errorf("no method fits both layers, got %v", got)
 	}

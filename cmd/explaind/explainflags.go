@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/explaind/explaind"
@@ -24,6 +25,9 @@ type explainFlags struct {
 	alpha   float32
 	json    bool
 
+	options      optionFlags
+	faithfulness bool
+
 	score, resolution, interpolation, colormap word
 	versusGiven                                bool
 }
@@ -31,23 +35,45 @@ type explainFlags struct {
 func (f *explainFlags) register(cmd *cobra.Command) {
 	f.model.register(cmd.Flags())
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.layers, "layer", nil, "`LAYERS`, separated by commas; see 'explaind layers' (default: the model's last one)")
+	registerLayers(flags, &f.layers)
 	flags.StringArrayVarP(&f.classes, "class", "c", nil, "`CLASS` to explain, by index or label; may be repeated (default: the most probable one)")
 	flags.Int32VarP(&f.topK, "top-k", "k", 0, "explain this `NUMBER` of the most probable classes")
 	flags.IntSliceVar(&f.ranks, "rank", nil, "explain the class of this `RANK`: 1 the most probable, 2 the runner-up, …; separated by commas")
 	flags.StringVar(&f.versus, "versus", "", "explain why the class rather than this `CLASS`, by index or label")
-	f.score = word{prefix: "SCORE_", values: pb.Score_value}
-	f.score.register(cmd, "score", "number whose change the gradients measure (default: logit)")
+	f.score.registerScore(cmd)
 	f.resolution = word{prefix: "RESOLUTION_", values: pb.Resolution_value}
 	f.resolution.register(cmd, "resolution", "size of the maps: the layer's, the model input's or the picture's (default: input)")
-	f.interpolation = word{prefix: "INTERPOLATION_", values: pb.Interpolation_value}
-	f.interpolation.register(cmd, "interpolation", "how maps grow from the layer's size (default: bilinear)")
+	f.interpolation.registerInterpolation(cmd)
 	f.colormap = word{prefix: "COLORMAP_", values: pb.Colormap_value}
 	f.colormap.register(cmd, "colormap", "colours of the maps (default: jet)")
 	flags.Float32Var(&f.alpha, "alpha", 0.5, "`WEIGHT` of the map in overlays, from 0 to 1")
+	flags.BoolVar(&f.faithfulness, "faithfulness", false, "measure how faithful each map is: some fifty passes more for each")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object per image")
+	f.options.register(cmd)
 	cmd.MarkFlagsMutuallyExclusive("top-k", "rank")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.versusGiven = cmd.Flags().Changed("versus") }
+}
+
+// registerLayers, registerMethods and the words below are what evaluate has too.
+func registerLayers(flags *pflag.FlagSet, layers *[]string) {
+	flags.StringSliceVar(layers, "layer", nil, "`LAYERS`, separated by commas; see 'explaind layers' (default: the model's last one)")
+}
+
+func registerMethods(cmd *cobra.Command, methods *[]string, fallback string) {
+	cmd.Flags().StringSliceVar(methods, "method", nil, "`METHODS`, separated by commas; 'explaind layers' lists them (default: "+fallback+")")
+	cmd.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return methodChoices(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (w *word) registerScore(cmd *cobra.Command) {
+	*w = word{prefix: "SCORE_", values: pb.Score_value}
+	w.register(cmd, "score", "number whose change the gradients measure (default: logit)")
+}
+
+func (w *word) registerInterpolation(cmd *cobra.Command) {
+	*w = word{prefix: "INTERPOLATION_", values: pb.Interpolation_value}
+	w.register(cmd, "interpolation", "how maps grow from the layer's size (default: bilinear)")
 }
 
 // config is the request. A --top-k beyond the model's classes means all of them.
@@ -63,7 +89,7 @@ func (f *explainFlags) config(m *pb.GetModelResponse) (*pb.ExplainConfig, error)
 	}
 	return &pb.ExplainConfig{
 		Methods: once(methods, itself[pb.Method]), Layers: once(f.layers, layerKey(spec)), Targets: targets, Score: pb.Score(f.score.number),
-		TopK: max(f.topK, 5),
+		TopK: max(f.topK, 5), Options: f.options.message(), Faithfulness: f.faithfulness,
 		Rendering: &pb.Rendering{
 			Resolution: pb.Resolution(f.resolution.number), Interpolation: pb.Interpolation(f.interpolation.number),
 			Colormap: pb.Colormap(f.colormap.number), Alpha: proto.Float32(f.alpha),

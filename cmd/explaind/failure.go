@@ -32,6 +32,11 @@ func (f failedImages) Error() string {
 	return fmt.Sprintf("%d of %d images failed", f.failed, f.total)
 }
 
+// unfinished is the error of a command whose images are done, but not all that was to come of them.
+type unfinished struct{ error }
+
+func (u unfinished) Unwrap() error { return u.error }
+
 // exit prints why a command failed and returns the status to exit with.
 func (a *app) exit(ctx context.Context, err error) int {
 	if err == nil {
@@ -46,7 +51,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 		}
 	}
 	fmt.Fprintln(a.stderr, "explaind:", text)
-	if ran {
+	if _, late := errors.AsType[unfinished](err); late || ran {
 		return statusSomeFailed
 	}
 	return statusNotStarted
@@ -127,12 +132,20 @@ var fields = []struct {
 	{regexp.MustCompile(`^(config\.)?targets\[\d+\]\.versus_class_index: `), "--versus: "},
 	{regexp.MustCompile(`^(config\.)?top_k: `), "--top-k: "},
 	{regexp.MustCompile(`^(config\.)?rendering\.alpha: `), "--alpha: "},
+	{regexp.MustCompile(`^config: `), ""},
 	{regexp.MustCompile(`^model: `), "--model: "},
 	{regexp.MustCompile(`^(item\.)?image\.encoded: `), ""},
 }
 
+// option is a field of the methods' settings, whose flag has the same name.
+var option = regexp.MustCompile(`^config\.options\.([a-z_.]+): `)
+
 // inFlags names the flag where the text begins with the field that it set.
 func inFlags(message string) string {
+	if at := option.FindStringSubmatch(message); at != nil {
+		return "--" + strings.NewReplacer(".", "-", "_", "-").Replace(at[1]) + ": " + message[len(at[0]):]
+	}
+	message = strings.ReplaceAll(message, "config.options", "the method options")
 	for _, f := range fields {
 		if at := f.pattern.FindStringIndex(message); at != nil {
 			return f.flag + message[at[1]:]

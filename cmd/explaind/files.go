@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
@@ -40,14 +42,40 @@ func (f files) write(answer *pb.ExplainResponse, line *explainLine) error {
 	return nil
 }
 
+// Names of files have 255 bytes at most on common file systems. A fusion is named by all of its layers.
+const (
+	mostLayerBytes = 64
+	mostNameBytes  = 230 // which leaves room for a number and the extension
+)
+
 // base is FOLDER/IMAGE.LAYER.METHOD.CLASS, the class as 282_tiger_cat or, against another,
-// 282_tiger_cat_vs_281_tabby.
+// 282_tiger_cat_vs_281_tabby. Methods that look at no layer are named without it.
 func (f files) base(e *explanationJSON) string {
 	class := classWord(e.Target.ClassIndex, e.Target.Label)
 	if e.Versus != nil {
 		class += "_vs_" + classWord(*e.Versus, e.VersusLabel)
 	}
-	return filepath.Join(f.folder, strings.Join([]string{f.stem, fileWord(e.Layer), e.Method, class}, "."))
+	words := []string{f.stem, e.Method, class}
+	if !e.ofInput {
+		words = slices.Insert(words, 1, withoutMiddle(fileWord(e.Layer), mostLayerBytes))
+	}
+	return filepath.Join(f.folder, withoutMiddle(strings.Join(words, "."), mostNameBytes))
+}
+
+// withoutMiddle puts -- in the place of what a name has too many bytes of.
+func withoutMiddle(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	half := (most - 2) / 2
+	head, tail := half, len(name)-half
+	for head > 0 && !utf8.RuneStart(name[head]) { // within a letter
+		head--
+	}
+	for tail < len(name) && !utf8.RuneStart(name[tail]) {
+		tail++
+	}
+	return name[:head] + "--" + name[tail:]
 }
 
 func classWord(index int32, label string) string {
@@ -58,21 +86,21 @@ func classWord(index int32, label string) string {
 	return word
 }
 
-// fileWord keeps letters, digits, '-' and '_' of a name and makes the rest '_': labels and layers come from models, and
-// must not lead out of the folder.
+// fileWord keeps letters, digits, '-', '_' and '+' of a name and makes the rest '_': labels and layers come from models,
+// and must not lead out of the folder.
 func fileWord(name string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_+", r) {
 			return r
 		}
 		return '_'
 	}, name)
 }
 
-// makeFolder makes the folder of --out, before any work is done for what could not be kept.
-func makeFolder(path string) error {
+// makeFolder makes the folder that a flag names, before any work is done for what could not be kept.
+func makeFolder(flag, path string) error {
 	if err := os.MkdirAll(path, 0o777); err != nil {
-		return fmt.Errorf("--out: the folder %s cannot be made: %w", path, plain(err))
+		return fmt.Errorf("%s: the folder %s cannot be made: %w", flag, path, plain(err))
 	}
 	return nil
 }

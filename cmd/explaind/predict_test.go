@@ -183,7 +183,7 @@ func TestCannotStart(t *testing.T) {
 		{"figure.jpg", []string{"compare", picture, "--model", model, "--out", "figure.jpg"}, []string{"name that ends in .png"}},
 		{"compare layer", []string{"compare", picture, "--model", model, "--layer", "nowhere"}, []string{"--layer: ", "LAYER_NOT_FOUND"}},
 		{"compare frozen", []string{"compare", picture, "--model", model, "--layer", "frozen"}, []string{"no method can explain", "explaind layers"}},
-		{"article", []string{"compare", picture, "--model", model, "--article"}, []string{"article_cam cannot explain", "methods that work on this layer"}},
+		{"article", []string{"compare", picture, "--model", model, "--article"}, []string{"article_cam cannot explain", "methods that work here"}},
 		{"article and method", []string{"compare", picture, "--model", model, "--article", "--method", "cam"}, []string{"--article and --method exclude each other; see 'explaind compare --help'"}},
 		{"models", []string{"models"}, []string{"--server is missing"}},
 		{"models of a folder", []string{"models", "x"}, []string{"models takes no arguments; did you mean --server x?"}},

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
 // report prints what became of each image, one at a time, and counts. Its methods may be called by several goroutines.
 type report struct {
 	app  *app
 	json bool
-	bar  progress
+	bar  *progress
 
 	mu        sync.Mutex
 	succeeded int
@@ -21,7 +23,7 @@ type report struct {
 
 // newReport begins with the arguments that name no image.
 func (a *app) newReport(pictures int, failed []missing, asJSON bool) *report {
-	r := &report{app: a, json: asJSON}
+	r := &report{app: a, json: asJSON, bar: &progress{}}
 	for _, m := range failed {
 		r.fail(m.argument, m.err)
 	}
@@ -29,12 +31,22 @@ func (a *app) newReport(pictures int, failed []missing, asJSON bool) *report {
 	return r
 }
 
+// shows tells whether anybody would see the progress of the work on an image.
+func (r *report) shows() bool { return r.bar.visible }
+
+// working shows what is done for an image that has no answer yet.
+func (r *report) working(p picture, done *pb.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bar.describe(p, done)
+}
+
 // succeed prints an answer by show, whose error makes the image a failed one.
 func (r *report) succeed(path string, show func() error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bar.hide()
-	defer r.bar.step()
+	defer r.bar.step(path)
 	if err := show(); err != nil {
 		r.lament(path, err)
 		return
@@ -47,7 +59,7 @@ func (r *report) fail(path string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bar.hide()
-	defer r.bar.step()
+	defer r.bar.step(path)
 	r.lament(path, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/explaind/explaind/internal/fakemodel"
 	"github.com/explaind/explaind/internal/lockedbuffer"
 	"github.com/explaind/explaind/repository"
+	"github.com/explaind/explaind/tfmodel"
 )
 
 // side is the side of the fake model's input; its feature map has half of it.
@@ -30,7 +32,8 @@ type rig struct {
 	beforeOpen func(ctx context.Context, dir string)
 	beforeRun  func(context.Context) error
 	alter      func(*explaind.Spec)
-	runtime    runtimeFlags // of the last command
+	runtime    runtimeFlags // of the last model that was opened
+	opened     []tfmodel.RandomWeights
 }
 
 func newRig(t *testing.T, models ...string) *rig {
@@ -50,6 +53,7 @@ func (r *rig) model(name string) string { return filepath.Join(r.models, name) }
 
 func (r *rig) open(flags runtimeFlags) repository.OpenFunc {
 	r.runtime = flags
+	r.opened = append(r.opened, flags.random)
 	return func(ctx context.Context, dir string) (explaind.Model, error) {
 		if r.beforeOpen != nil {
 			r.beforeOpen(ctx, dir)
@@ -68,8 +72,35 @@ func (r *rig) open(flags runtimeFlags) repository.OpenFunc {
 		if r.alter != nil {
 			r.alter(m.Spec())
 		}
+		if flags.random != 0 {
+			return rotated{m}, nil
+		}
 		return m, nil
 	}
+}
+
+// rotated is a model with random weights: each class is explained by the weights of the next one.
+type rotated struct{ *fakemodel.Model }
+
+func (m rotated) Explain(ctx context.Context, request *explaind.ExplainRequest) (*explaind.ExplainResult, error) {
+	other := *request
+	other.Targets = nil
+	classes := m.Spec().Head.Classes
+	for _, row := range request.Targets {
+		row = slices.Clone(row)
+		for i := range row {
+			row[i].Class = (row[i].Class + 1) % classes
+		}
+		other.Targets = append(other.Targets, row)
+	}
+	result, err := m.Model.Explain(ctx, &other)
+	if err != nil {
+		return nil, err
+	}
+	for i := range result.Evidence {
+		result.Evidence[i].Class = (result.Evidence[i].Class + classes - 1) % classes
+	}
+	return result, nil
 }
 
 // outcome is what a command line did.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/internal/lockedbuffer"
 )
 
@@ -227,20 +229,50 @@ func withoutTiming(t *testing.T, o outcome, folder string) []map[string]any {
 func TestLayers(t *testing.T) {
 	r := newRig(t, "colours")
 	got := r.run("layers", "--model", r.model("colours")).want(t, statusGood).stdout
-	want := `model    colours, version 1
-input    16×16×3, float32
-classes  3, softmax, labelled
+	want := `model     colours, version 1
+input     16×16×3, float32
+classes   3, softmax, labelled
+of input  saliency, gradient_x_input, smooth_grad, integrated_gradients, occlusion, rise
+usual     cam, grad_cam, grad_cam_plus_plus, hires_cam, xgrad_cam, layer_cam, eigen_cam,
+          eigen_grad_cam, score_cam, ablation_cam, smooth_grad_cam_plus_plus, article_grad_cam,
+          article_grad_cam_plus_plus
 
    LAYER           OP       SHAPE  METHODS
-   frozen          AvgPool  8×8×3  no gradients: operation Frozen has no gradient
-*  block/features  AvgPool  8×8×3  cam,grad_cam,grad_cam_plus_plus,article_grad_cam,article_grad_cam_plus_plus
+   frozen          AvgPool  8×8×3  eigen_cam, score_cam; no gradients: operation Frozen has no gradient
+*  block/features  AvgPool  8×8×3  usual
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	list := lines[layerLine](t, r.run("layers", "--model", r.model("colours"), "--json").want(t, statusGood))
-	if len(list) != 2 || list[0].Default || !list[1].Default || list[0].Reason == "" || len(list[0].Methods) != 0 || list[1].Channels != 3 {
+	if len(list) != 2 || list[0].Default || !list[1].Default || list[0].Reason == "" || list[1].Channels != 3 {
 		t.Errorf("got %+v", list)
+	}
+	// For programs each line is whole.
+	if !slices.Equal(list[0].Methods, []string{"eigen_cam", "score_cam", "saliency", "gradient_x_input", "smooth_grad", "integrated_gradients", "occlusion", "rise"}) {
+		t.Errorf("the frozen layer has %q", list[0].Methods)
+	}
+}
+
+func TestMethodsOfALayer(t *testing.T) {
+	usual := []pb.Method{pb.Method_METHOD_GRAD_CAM, pb.Method_METHOD_HIRES_CAM, pb.Method_METHOD_LAYER_CAM, pb.Method_METHOD_EIGEN_CAM, pb.Method_METHOD_SCORE_CAM}
+	for _, c := range []struct {
+		methods []pb.Method
+		want    string
+	}{
+		{usual, "usual"},
+		{append([]pb.Method{pb.Method_METHOD_CAM}, usual...), "usual, also cam"},
+		{usual[1:], "usual but grad_cam"},
+		{append([]pb.Method{pb.Method_METHOD_CAM}, usual[2:]...), "usual but grad_cam, hires_cam, also cam"},
+		{usual[4:], "score_cam"},
+		{nil, ""},
+	} {
+		if got := methodsCell(c.methods, usual); got != c.want {
+			t.Errorf("%v: got %q, want %q", c.methods, got, c.want)
+		}
+	}
+	if got := methodsCell(usual[:1], nil); got != "grad_cam" {
+		t.Errorf("without usual ones: got %q", got)
 	}
 }
 

@@ -19,8 +19,8 @@ func longConfig() *pb.ExplainConfig {
 	return &pb.ExplainConfig{Methods: []pb.Method{rise}, Options: &pb.MethodOptions{Rise: &pb.RiseOptions{Masks: 60_000}}}
 }
 
-// Progress over the wire: only where it was asked for, with the image's sequence, ascending, and the method's total; images
-// of one stream do not mix, and one of a single run has nothing to tell.
+// Progress over the wire: only where it was asked for, with the image's sequence, ascending, and the method's total. Images
+// of one stream do not mix, and a bad one has none.
 func TestProgressOverTheWire(t *testing.T) {
 	overBoth(t, func(t *testing.T, tcp bool) {
 		m := newDeep()
@@ -29,8 +29,7 @@ func TestProgressOverTheWire(t *testing.T) {
 		s.tcp, s.options = tcp, service.Options{MaxInFlight: 2}
 		r := start(t, s)
 		for _, asked := range []bool{true, false} {
-			options := &pb.MethodOptions{Rise: &pb.RiseOptions{Masks: 480}, Noise: &pb.NoiseOptions{Samples: 3}}
-			c := &pb.ExplainConfig{Methods: []pb.Method{rise, smoothGrad}, Options: options} // 60 passes, and one
+			c := &pb.ExplainConfig{Methods: []pb.Method{rise, gradCAM}, Options: &pb.MethodOptions{Rise: &pb.RiseOptions{Masks: 480}}} // 60 passes
 			stream, _ := dialogue{r, explainTalk}.begin(t, t.Context(), talkConfig{explain: c, progress: asked})
 			stream.item(5, mixed(8, 6).image(t))
 			stream.item(4, tensorless([]byte("no image")))

@@ -1252,7 +1252,8 @@ func (x *ItemResult) GetResponse() *ExplainResponse {
 type Progress struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Sequence int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The method that is at work, and how many of its passes are done. It starts anew for each layer.
+	// The method that is at work, and how many of its passes are done. It starts anew for each layer, for more steps of
+	// INTEGRATED_GRADIENTS, and when a map's faithfulness is measured.
 	Method        Method `protobuf:"varint,2,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
 	Done          int64  `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
 	Total         int64  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`

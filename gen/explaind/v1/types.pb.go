@@ -442,8 +442,8 @@ const (
 	Flag_FLAG_NON_FINITE Flag = 4
 	// ARTICLE Grad-CAM++: the α of at least one channel sum to zero; its weight was taken as 0.
 	Flag_FLAG_ZERO_ALPHA_CHANNEL Flag = 5
-	// Grad-CAM++: somewhere the denominator of α comes too close to zero, which negative activations can bring about; α was
-	// taken as 0 there.
+	// The Grad-CAM++ family and XGRAD_CAM: somewhere a denominator comes too close to zero, mostly because of negative
+	// activations; what it divides was taken as 0 there.
 	Flag_FLAG_GUARDED_POLE Flag = 6
 )
 

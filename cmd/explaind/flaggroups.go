@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// groupKey is the annotation of flags that stand under a title of their own in the help.
+const groupKey = "explaind_group"
+
+// group puts the flags that add adds under a title of their own in the help of the command.
+func group(cmd *cobra.Command, title string, add func()) {
+	flags, before := cmd.Flags(), map[string]bool{}
+	flags.VisitAll(func(f *pflag.Flag) { before[f.Name] = true })
+	add()
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !before[f.Name] {
+			f.Annotations = map[string][]string{groupKey: {title}}
+		}
+	})
+	cobra.AddTemplateFunc("groupedFlags", groupedFlags)
+	cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(),
+		".LocalFlags.FlagUsages | trimTrailingWhitespaces", "groupedFlags .LocalFlags", 1))
+}
+
+// groupedFlags is the help of the flags: first those of no group, then each group under its title.
+func groupedFlags(flags *pflag.FlagSet) string {
+	var titles []string
+	sets := map[string]*pflag.FlagSet{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		title := strings.Join(f.Annotations[groupKey], "")
+		if sets[title] == nil {
+			sets[title] = pflag.NewFlagSet("", pflag.ContinueOnError)
+			if title != "" {
+				titles = append(titles, title)
+			}
+		}
+		sets[title].AddFlag(f)
+	})
+	var out strings.Builder
+	if rest := sets[""]; rest != nil {
+		out.WriteString(rest.FlagUsages())
+	}
+	for _, title := range titles {
+		out.WriteString("\n" + title + ":\n" + sets[title].FlagUsages())
+	}
+	return strings.TrimRight(out.String(), "\n")
+}
