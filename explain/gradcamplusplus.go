@@ -33,7 +33,8 @@ func gradCAMPlusPlus(e *explaind.Evidence, o *explaind.MethodOptions) (*explaind
 	if err := check(e, explaind.NeedsGradients); err != nil {
 		return nil, nil, err
 	}
-	weights, pole := []float64(nil), false
+	var weights []float64
+	var pole bool
 	switch o.PlusPlusForm {
 	case explaind.PlusPlusSoftmax:
 		if err := check(e, explaind.NeedsHead); err != nil {

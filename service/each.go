@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -28,7 +29,7 @@ func each(ctx context.Context, n int, do func(i int) error) error {
 		})
 	}
 	err := group.Wait()
-	if p, ok := err.(*panicError); ok {
+	if p := (*panicError)(nil); errors.As(err, &p) {
 		panic(p.value)
 	}
 	return err

@@ -77,9 +77,7 @@ func (e *Explainer) Explain(ctx context.Context, image *Image, report func(Progr
 	if err != nil {
 		return nil, err
 	}
-	if maps, err = e.plan.fuse(maps, in); err != nil {
-		return nil, err
-	}
+	maps = e.plan.fuse(maps, in)
 	answer.Timing.Run = watch.next()
 
 	if err := e.draw(ctx, answer, in, maps); err != nil {

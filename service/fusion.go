@@ -11,9 +11,9 @@ import (
 // fuse makes one map of those of all layers, for each target and method, if that was asked for. Each is divided by its
 // maximum, LayerCAM's further scaled as its paper has it, and grown to the size of the input or, where maps of the layers'
 // own size are wanted, to that of the largest.
-func (p *plan) fuse(maps []rawMap, in *input) ([]rawMap, error) {
+func (p *plan) fuse(maps []rawMap, in *input) []rawMap {
 	if p.options.Fusion == explaind.FusionNone {
-		return maps, nil
+		return maps
 	}
 	height, width := in.size()
 	if p.rendering.Resolution == ResolutionLayer {
@@ -49,7 +49,7 @@ func (p *plan) fuse(maps []rawMap, in *input) ([]rawMap, error) {
 		}
 		fused[i].heatmap = total
 	}
-	return fused, nil
+	return fused
 }
 
 func (p *plan) combine(total, values []float32) {

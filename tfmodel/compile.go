@@ -121,9 +121,9 @@ func analyse(flat *graphdef.Graph, sig *signature, input graphdef.Ref, outputs [
 // differentiate adds the gradients of the input and of all layers, the guided ones of the input, and finds for each layer
 // how what lies behind it runs alone.
 func (p *program) differentiate(bones *skeleton, layers []graphdef.Layer) error {
-	x := make([]graphdef.Ref, len(layers))
-	for i, l := range layers {
-		x[i] = l.Output
+	var x []graphdef.Ref
+	for _, l := range layers {
+		x = append(x, l.Output)
 	}
 	image, hasImage := graphdef.FloatInput(bones.flat, p.Input, bones.isFloat)
 	if hasImage {

@@ -33,7 +33,7 @@ func (f *optionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.eigenSmooth, "eigen-smooth", false, "the first principal component of the weighted activations instead of their sum")
 	flags.Int32Var(&f.samples, "noise-samples", 0, "`NUMBER` of noisy images, of smooth_grad and smooth_grad_cam_plus_plus (default 50)")
 	flags.Float32Var(&f.level, "noise-level", 0, "`DEVIATION` of the noise over the range of the model's input (default 0.15)")
-	flags.Int32Var(&f.steps, "integrated-gradients-steps", 0, "`NUMBER` of steps from the baseline to the image (default 50)")
+	flags.Int32Var(&f.steps, "integrated-gradients-steps", 0, "`NUMBER` of steps from the baseline to the image (default 50, doubled up to three times until the map adds up within 1 %)")
 	flags.Int32Var(&f.maxChannels, "score-cam-max-channels", 0, "`NUMBER` of channels, those that vary most (default all)")
 	flags.Int32Var(&f.patch, "occlusion-patch", 0, "side of the square that covers the image, in `PIXELS` of the model's input (default a seventh of the shorter side)")
 	flags.Int32Var(&f.stride, "occlusion-stride", 0, "from one square to the next, in `PIXELS` (default half a square)")

@@ -1,6 +1,9 @@
 package graphdef
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Of two rectifiers and a pooling on the way back, the rectifiers' copies get a ReLU on what comes in; what lies before
 // the cotangent, or beside the way, is shared or left alone.
@@ -44,14 +47,7 @@ func TestAddGuidedWithoutRectifiers(t *testing.T) {
 
 func TestFloatInput(t *testing.T) {
 	floats := func(names ...string) func(Ref) bool {
-		return func(r Ref) bool {
-			for _, n := range names {
-				if n == r.Node {
-					return true
-				}
-			}
-			return false
-		}
+		return func(r Ref) bool { return slices.Contains(names, r.Node) }
 	}
 	cast := "Placeholder x\n Identity pass x\n Cast y pass\n Conv2D z y"
 	for _, c := range []struct {
