@@ -97,41 +97,44 @@ func TestLongOnesFail(t *testing.T) {
 
 // With a single place, short requests are answered while a long one is under way.
 func TestShortOnesPassLongOnes(t *testing.T) {
-	m := fakemodel.New(4, "a", "b")
-	m.BeforeRun = func(context.Context) error {
-		time.Sleep(time.Millisecond)
-		return nil
-	}
-	s := serviceOf(t, m, service.Options{MaxInFlight: 1})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { // for seven seconds and more
-		_, err := s.Explain(ctx, &service.ExplainRequest{Image: pixels(4, 4), Config: longOnes["rise"]})
-		done <- err
-	}()
-	for m.Runs() < 3 {
-		time.Sleep(time.Millisecond)
-	}
-	for range 10 {
-		if _, err := s.Predict(t.Context(), &service.PredictRequest{Image: pixels(4, 4)}); err != nil {
-			t.Error(err)
+	for what, config := range map[string]service.ExplainConfig{ // each for a second and more
+		"passes of a method": longOnes["rise"],
+		"faithfulness":       {Faithfulness: true, Targets: make([]service.Target, 200)},
+	} {
+		m := fakemodel.New(4, "a", "b")
+		m.BeforeRun = func(context.Context) error {
+			time.Sleep(time.Millisecond)
+			return nil
 		}
-		if _, err := s.Explain(t.Context(), &service.ExplainRequest{Image: pixels(4, 4)}); err != nil {
-			t.Error(err)
+		s := serviceOf(t, m, service.Options{MaxInFlight: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Explain(ctx, &service.ExplainRequest{Image: pixels(4, 4), Config: config})
+			done <- err
+		}()
+		for m.Runs() < 3 {
+			time.Sleep(time.Millisecond)
 		}
-	}
-	select {
-	case err := <-done:
-		t.Errorf("the long one had ended: %v", err)
-	default:
-	}
-	passes := m.Runs()
-	for m.Runs() < passes+3 { // it goes on
-		time.Sleep(time.Millisecond)
-	}
-	cancel()
-	if err := <-done; reason(err) != "CANCELED" || m.Peak() != 1 {
-		t.Errorf("the long one: %v; %d runs at once", err, m.Peak())
+		for range 10 {
+			if _, err := s.Predict(t.Context(), &service.PredictRequest{Image: pixels(4, 4)}); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Explain(t.Context(), &service.ExplainRequest{Image: pixels(4, 4)}); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(done) > 0 {
+			t.Errorf("%s: the long one had ended: %v", what, <-done)
+		}
+		passes := m.Runs()
+		for m.Runs() < passes+3 { // it goes on
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		if err := <-done; reason(err) != "CANCELED" || m.Peak() != 1 {
+			t.Errorf("%s: the long one: %v; %d runs at once", what, err, m.Peak())
+		}
 	}
 }
 

@@ -218,7 +218,7 @@ func TestWins(t *testing.T) {
 		images      [][]mapScores
 		wins, beats []float64
 	}{
-		{[][]mapScores{scored(.1, .2), scored(.3, .2), scored(.5, .5), scored(0, .1)}, []float64{50, 25}, []float64{0, 25}},
+		{[][]mapScores{scored(.1, .2), scored(.3, .2), scored(.5, .50005), scored(0, .1)}, []float64{50, 25}, []float64{0, 25}},
 		{[][]mapScores{scored(.1, .2, .3), scored(.3, .1, .2), scored(.3, .2, .2), scored(.5, .5, .1)}, []float64{25, 25, 25}, []float64{0, 50, 75}},
 		{[][]mapScores{scored(.1)}, []float64{100}, []float64{0}},
 	} {

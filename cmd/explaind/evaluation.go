@@ -68,7 +68,7 @@ func (e *evaluation) add(scores []mapScores) {
 		row.insertion.add(float64(f.InsertionAUC))
 		row.road.add(float64(f.ROAD))
 		row.win.addIf(smallestDrop(scores, i))
-		row.beatsFirst.addIf(f.AverageDrop < scores[0].faithfulness.AverageDrop)
+		row.beatsFirst.addIf(smaller(s, scores[0]))
 		for _, flag := range s.flags {
 			row.flags[flag]++
 		}
@@ -79,10 +79,19 @@ func (e *evaluation) add(scores []mapScores) {
 	}
 }
 
+// tie is the difference between two drops below which they are equal: methods that are one and the same map on some models
+// differ by rounding.
+const tie = 1e-4
+
+// smaller tells whether the drop of a is smaller than that of b.
+func smaller(a, b mapScores) bool {
+	return a.faithfulness.AverageDrop < b.faithfulness.AverageDrop-tie
+}
+
 // smallestDrop tells whether the drop of map i is smaller than that of every other.
 func smallestDrop(scores []mapScores, i int) bool {
 	for j, s := range scores {
-		if j != i && s.faithfulness.AverageDrop <= scores[i].faithfulness.AverageDrop {
+		if j != i && !smaller(scores[i], s) {
 			return false
 		}
 	}

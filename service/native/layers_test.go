@@ -3,6 +3,7 @@ package native_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -44,7 +45,7 @@ func TestFusion(t *testing.T) {
 	large := painting{16, 12, func(x, y int) [3]uint8 { return small.at(x/2, y/2) }}
 	seen := look(small.inputs(), 3)
 	methods := allMethods(cam)
-	layers := []string{"features", early}
+	layers := []string{"block/features", early}
 	asked := []why{of(0), {false, 1, 2}}
 	// fused is what must come, before growing to the picture's size.
 	fused := func(m pb.Method, w why, how pb.Fusion, o *pb.MethodOptions) heat {
@@ -69,6 +70,7 @@ func TestFusion(t *testing.T) {
 	}
 	for _, how := range []pb.Fusion{pb.Fusion_FUSION_MEAN, pb.Fusion_FUSION_MAX, pb.Fusion_FUSION_PRODUCT} {
 		for _, resolution := range []pb.Resolution{layerSize, inputSize, originalSize} {
+			slices.Reverse(layers) // in either order, all is the same but the names
 			o := quick()
 			o.Fusion = how
 			got := explain(t, r, large.image(t), &pb.ExplainConfig{
@@ -80,7 +82,7 @@ func TestFusion(t *testing.T) {
 			for i, e := range got.GetExplanations() {
 				m, w := methods[i%len(methods)], asked[i/len(methods)]
 				t.Run(name("%v %v %v %+v", how, resolution, m, w), func(t *testing.T) {
-					if e.GetMethod() != m || e.GetLayer() != "block/features+block/early" || e.GetTarget().GetClassIndex() != int32(w.class) {
+					if e.GetMethod() != m || e.GetLayer() != strings.Join(layers, "+") || e.GetTarget().GetClassIndex() != int32(w.class) {
 						t.Errorf("explains %v of %v at %s", e.GetTarget(), e.GetMethod(), e.GetLayer())
 					}
 					want := fused(m, w, how, o)
