@@ -125,7 +125,7 @@ func TestShortOnesPassLongOnes(t *testing.T) {
 			}
 		}
 		if len(done) > 0 {
-			t.Errorf("%s: the long one had ended: %v", what, <-done)
+			t.Fatalf("%s: the long one had ended: %v", what, <-done)
 		}
 		passes := m.Runs()
 		for m.Runs() < passes+3 { // it goes on

@@ -16,4 +16,4 @@ bin/explaind evaluate "$pictures" --model "$model" --layer head_conv --csv "$res
 	--score-cam-max-channels 128 --noise-samples 20 --rise-masks 500
 bin/explaind evaluate "$pictures" --model "$model" --layer block5_3 --csv "$results/comparison_earlier_layer.csv" \
 	--method grad_cam,grad_cam_plus_plus,hires_cam,xgrad_cam,layer_cam,eigen_cam,eigen_grad_cam,ablation_cam
-"$python" bench/comparison/table.py
+"$python" bench/comparison/comparison_table.py

@@ -1,6 +1,6 @@
 """Writes the tables of docs/comparison.md, between its markers, from the CSV files of compare.sh.
 
-python bench/comparison/table.py
+python bench/comparison/comparison_table.py
 """
 
 import collections
