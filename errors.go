@@ -94,9 +94,9 @@ func FromContext(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return Errorf(DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the model ran; allow more time or send smaller batches")
+		return Errorf(DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the work was done; allow more time, or ask for fewer methods, layers, targets or passes")
 	default:
-		return Errorf(Canceled, "CANCELED", "the caller went away before the model ran")
+		return Errorf(Canceled, "CANCELED", "the caller went away before the work was done")
 	}
 }
 

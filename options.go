@@ -28,7 +28,7 @@ const (
 	FusionNone    Fusion = iota
 	FusionMean           // the mean of the layers
 	FusionMax            // the largest of the layers
-	FusionProduct        // the product of the layers: what all of them agree on
+	FusionProduct        // the product of the layers, negative values taken as 0: what all of them agree on
 )
 
 // PlusPlusForm is how Grad-CAM++ computes α.

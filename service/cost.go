@@ -70,10 +70,14 @@ func (p *plan) checkMaps(in *input, o Options) error {
 	case r.Resolution == ResolutionOriginal:
 		height, width = max(height, in.original.Height), max(width, in.original.Width)
 	}
-	count := len(p.layers) * len(p.targets) * len(p.methods)
+	figures := len(p.layers) * len(p.targets)
+	if p.options.Fusion != explaind.FusionNone {
+		figures = len(p.targets)
+	}
+	count := figures * len(p.methods)
 	if p.rendering.ComparisonPNG {
 		across := perRow(len(p.methods))
-		count += len(p.layers) * len(p.targets) * (len(p.methods) + (len(p.methods)+across-1)/across)
+		count += figures * (len(p.methods) + (len(p.methods)+across-1)/across)
 	}
 	if count > o.MaxMapPixels/(height*width) {
 		return explaind.FieldError("config", "TOO_MANY_EXPLANATIONS",

@@ -35,6 +35,9 @@ func (p *plan) fuse(maps []rawMap, in *input) []rawMap {
 			if m.definition.Method == explaind.MethodLayerCAM {
 				saturate(h)
 			}
+			if p.options.Fusion == explaind.FusionProduct {
+				h.ReLU() // two layers that speak against the class do not speak for it
+			}
 			h = render.Upsample(h, height, width, p.rendering.Interpolation)
 			if total == nil {
 				total = h

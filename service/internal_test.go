@@ -79,3 +79,22 @@ func TestImageShape(t *testing.T) {
 		}
 	}
 }
+
+// A figure names what the settings make of a method.
+func TestTitle(t *testing.T) {
+	for _, c := range []struct {
+		method    explaind.Method
+		statistic explaind.NoiseStatistic
+		want      string
+	}{
+		{explaind.MethodSmoothGrad, explaind.NoiseMean, "SmoothGrad"},
+		{explaind.MethodSmoothGrad, explaind.NoiseVariance, "VarGrad"},
+		{explaind.MethodSmoothGrad, explaind.NoiseSquare, "SquareGrad"},
+		{explaind.MethodSmoothGradCAMPlusPlus, explaind.NoiseVariance, "Smooth Grad-CAM++"},
+	} {
+		p := plan{options: explaind.MethodOptions{Noise: explaind.NoiseOptions{Statistic: c.statistic}}}
+		if got := p.title(c.method); got != c.want {
+			t.Errorf("%s of statistic %d is titled %q, want %q", c.method, c.statistic, got, c.want)
+		}
+	}
+}

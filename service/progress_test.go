@@ -10,7 +10,8 @@ import (
 	"github.com/explaind/explaind/service"
 )
 
-// Before each pass of a method it is told how many rows are done, of how many. Methods of one run have nothing to tell.
+// Before each pass of a method, or of the measures of its map, it is told how many rows are done, of how many. Methods of
+// one run have nothing to tell.
 func TestProgress(t *testing.T) {
 	type (
 		list   = []explaind.Method
@@ -36,6 +37,11 @@ func TestProgress(t *testing.T) {
 			[]string{"smooth_grad_cam_plus_plus 0/9", "smooth_grad_cam_plus_plus 8/9"}},
 		"methods and layers": {config{Methods: list{"score_cam", "grad_cam", "rise", "ablation_cam"}, Layers: []string{"", "other"}, Options: rise},
 			[]string{"score_cam 0/3", "score_cam 0/3", "rise 0/20", "rise 8/20", "rise 16/20", "ablation_cam 0/3", "ablation_cam 0/3"}},
+		"faithfulness": {config{Faithfulness: true, Methods: list{"score_cam", "eigen_cam"}}, []string{
+			"score_cam 0/3",
+			"score_cam 0/50", "score_cam 8/50", "score_cam 16/50", "score_cam 24/50", "score_cam 32/50", "score_cam 40/50", "score_cam 48/50",
+			"eigen_cam 0/50", "eigen_cam 8/50", "eigen_cam 16/50", "eigen_cam 24/50", "eigen_cam 32/50", "eigen_cam 40/50", "eigen_cam 48/50",
+		}},
 		"variants": {config{Methods: list{"occlusion"}, Options: method{AugSmooth: true, Occlusion: explaind.OcclusionOptions{Patch: 2, Stride: 1}}},
 			[]string{
 				"occlusion 0/9", "occlusion 8/9", "occlusion 0/9", "occlusion 8/9", "occlusion 0/9", "occlusion 8/9",

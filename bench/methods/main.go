@@ -66,7 +66,7 @@ func measure(dir string, rounds, most int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n%s: Predict %.1f ms\n\n| method | ms | ratio to Predict | passes |\n|---|---:|---:|---:|\n", filepath.Base(filepath.Dir(filepath.Clean(dir))), predict[0])
+	fmt.Printf("\n%s: Predict %.1f ms\n\n| method | ms | ratio to Predict | passes at most |\n|---|---:|---:|---:|\n", filepath.Base(filepath.Dir(filepath.Clean(dir))), predict[0])
 	layer, err := m.Spec().FindLayer("")
 	if err != nil {
 		return err

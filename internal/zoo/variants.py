@@ -59,7 +59,9 @@ def fused_map(q, layers):
     for layer in layers:
         m = of_maximum(raw_map(dataclasses.replace(q, layer=layer)))
         if q.method == "layer_cam":
-            m = np.tanh(2 * m)  # eq. 9 of LayerCAM
+            m = np.tanh(2 * m)  # as LayerCAM's paper scales layers before it fuses them
+        if q.options["fusion"] == "FUSION_PRODUCT":
+            m = np.maximum(m, 0)
         grown.append(upscale(m, *q.image.shape[:2]))
     fuse = {"FUSION_MEAN": np.mean, "FUSION_MAX": np.max, "FUSION_PRODUCT": np.prod}[q.options["fusion"]]
     return fuse(grown, axis=0)

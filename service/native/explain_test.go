@@ -1,10 +1,6 @@
 package native_test
 
 import (
-	"bytes"
-	"image"
-	"image/color"
-	"image/png"
 	"slices"
 	"testing"
 
@@ -223,95 +219,6 @@ func TestCrop(t *testing.T) {
 	}
 }
 
-// What is drawn: sizes, and colours where the colour map says them. Red on the left makes the left half 1, the right 0.
-func TestPictures(t *testing.T) {
-	p := painting{4, 4, func(x, _ int) [3]uint8 {
-		if x < 2 {
-			return [3]uint8{255, 0, 0}
-		}
-		return [3]uint8{}
-	}}
-	r := start(t, one(colours()))
-	// The ends of matplotlib's colour maps.
-	ends := map[pb.Colormap][2]color.NRGBA{
-		pb.Colormap_COLORMAP_UNSPECIFIED: {{0, 0, 127, 255}, {127, 0, 0, 255}},
-		pb.Colormap_COLORMAP_JET:         {{0, 0, 127, 255}, {127, 0, 0, 255}},
-		pb.Colormap_COLORMAP_VIRIDIS:     {{68, 1, 84, 255}, {253, 231, 37, 255}},
-		pb.Colormap_COLORMAP_TURBO:       {{48, 18, 59, 255}, {122, 4, 3, 255}},
-		pb.Colormap_COLORMAP_MAGMA:       {{0, 0, 4, 255}, {252, 253, 191, 255}},
-	}
-	for colours, end := range ends {
-		got := explain(t, r, p.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(0)},
-			Rendering: &pb.Rendering{HeatmapPng: true, OverlayPng: true, Colormap: colours, Alpha: proto.Float32(1)}})
-		e := got.GetExplanations()[0]
-		if e.GetHeatmap().GetValues() != nil || e.GetHeatmap().GetHeight() != 4 {
-			t.Errorf("values that were not asked for, or no size: %v", e.GetHeatmap())
-		}
-		for what, data := range map[string][]byte{"heatmap": e.GetHeatmapPng(), "overlay": e.GetOverlayPng()} {
-			picture := decoded(t, data)
-			if picture.Bounds().Dx() != 4 || picture.Bounds().Dy() != 4 {
-				t.Fatalf("the %s is %v", what, picture.Bounds())
-			}
-			for x, want := range map[int]color.NRGBA{0: end[1], 3: end[0]} {
-				if got := color.NRGBAModel.Convert(picture.At(x, 1)).(color.NRGBA); !alike(got, want) {
-					t.Errorf("%v: the %s is %v at column %d, want %v", colours, what, got, x, want)
-				}
-			}
-		}
-	}
-
-	half := explain(t, r, p.image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(0)}, Rendering: &pb.Rendering{OverlayPng: true}})
-	overlay := decoded(t, half.GetExplanations()[0].GetOverlayPng())
-	if got := color.NRGBAModel.Convert(overlay.At(0, 0)).(color.NRGBA); !alike(got, color.NRGBA{191, 0, 0, 255}) {
-		t.Errorf("half (127, 0, 0) over (255, 0, 0) is %v", got)
-	}
-}
-
-// A heatmap of the layer's size is drawn at that size, its overlay over what the model sees.
-func TestPictureSizes(t *testing.T) {
-	r := start(t, one(colours()))
-	for _, c := range []struct {
-		resolution       pb.Resolution
-		heatmap, overlay image.Point
-	}{
-		{layerSize, image.Pt(2, 2), image.Pt(4, 4)},
-		{inputSize, image.Pt(4, 4), image.Pt(4, 4)},
-		{originalSize, image.Pt(12, 10), image.Pt(12, 10)},
-	} {
-		got := explain(t, r, mixed(12, 10).image(t), &pb.ExplainConfig{Rendering: &pb.Rendering{Resolution: c.resolution, HeatmapPng: true, OverlayPng: true}})
-		e := got.GetExplanations()[0]
-		if size := decoded(t, e.GetHeatmapPng()).Bounds().Size(); size != c.heatmap {
-			t.Errorf("%v: the heatmap is %v, want %v", c.resolution, size, c.heatmap)
-		}
-		if size := decoded(t, e.GetOverlayPng()).Bounds().Size(); size != c.overlay {
-			t.Errorf("%v: the overlay is %v, want %v", c.resolution, size, c.overlay)
-		}
-	}
-}
-
-// The figure has a column more than methods and a row per layer and target.
-func TestComparison(t *testing.T) {
-	r := start(t, one(colours()))
-	size := func(methods []pb.Method, targets ...*pb.Target) image.Point {
-		got := explain(t, r, mixed(40, 40).image(t), &pb.ExplainConfig{Methods: methods, Targets: targets, Rendering: &pb.Rendering{ComparisonPng: true}})
-		for _, e := range got.GetExplanations() {
-			if e.GetHeatmap().GetValues() != nil || e.GetHeatmapPng() != nil || e.GetOverlayPng() != nil {
-				t.Errorf("pictures that were not asked for: %v", e)
-			}
-		}
-		return decoded(t, got.GetComparisonPng()).Bounds().Size()
-	}
-	two, three := size([]pb.Method{gradCAM}), size([]pb.Method{gradCAM, cam})
-	panel := three.X - two.X
-	if panel < 200 || two.X < 2*panel || two.X > 2*panel+panel/2 {
-		t.Errorf("two panels are %v, three are %v", two, three)
-	}
-	rows := size([]pb.Method{gradCAM}, class(0), class(1))
-	if row := rows.Y - two.Y; rows.X != two.X || row < 200 || two.Y < row || two.Y > row+row/2 {
-		t.Errorf("one row is %v, two are %v", two, rows)
-	}
-}
-
 // A model without labels names no classes, and the words of figures say "class 1".
 func TestNoLabels(t *testing.T) {
 	m := fakemodel.New(4, "a", "b")
@@ -326,34 +233,4 @@ func TestNoLabels(t *testing.T) {
 	if decoded(t, got.GetComparisonPng()).Bounds().Empty() {
 		t.Error("no figure")
 	}
-}
-
-func decoded(t *testing.T, data []byte) image.Image {
-	t.Helper()
-	m, err := png.Decode(bytes.NewReader(data))
-	if err != nil {
-		t.Fatalf("%d bytes are no PNG: %v", len(data), err)
-	}
-	return m
-}
-
-func samePicture(t *testing.T, got image.Image, want painting) {
-	t.Helper()
-	if got.Bounds().Size() != image.Pt(want.width, want.height) {
-		t.Fatalf("the picture is %v, want %d×%d", got.Bounds(), want.width, want.height)
-	}
-	for y := range want.height {
-		for x := range want.width {
-			w := want.at(x, y)
-			if c := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA); !alike(c, color.NRGBA{w[0], w[1], w[2], 255}) {
-				t.Fatalf("pixel %d, %d is %v, want %v", x, y, c, w)
-			}
-		}
-	}
-}
-
-// alike allows one level of rounding.
-func alike(a, b color.NRGBA) bool {
-	near := func(x, y uint8) bool { return max(x, y)-min(x, y) <= 1 }
-	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B) && a.A == b.A
 }

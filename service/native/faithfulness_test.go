@@ -3,6 +3,7 @@ package native_test
 import (
 	"testing"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -89,4 +90,11 @@ func TestFaithfulnessIsOptional(t *testing.T) {
 			t.Errorf("%v: got %v, with faithfulness %v", e.GetMethod(), e, m)
 		}
 	}
+}
+
+// A picture with pixels removed may be one to which the model has no answer. Then nothing is measured, and it is said why.
+func TestFaithfulnessOfNoProbability(t *testing.T) {
+	r := start(t, one(colours()))
+	_, err := r.Explain(t.Context(), &pb.ExplainRequest{Image: strong(0, 1.2e38), Config: &pb.ExplainConfig{Faithfulness: true}})
+	badRequest{code: precondition, reason: "NON_FINITE_PROBABILITY"}.check(t, "Explain", status.Convert(err))
 }

@@ -55,6 +55,9 @@ func TestFusion(t *testing.T) {
 			if m == layerCAM {
 				h = h.each(func(_, _ int, v float64) float64 { return math.Tanh(2 * v) })
 			}
+			if how == pb.Fusion_FUSION_PRODUCT {
+				h = h.each(func(_, _ int, v float64) float64 { return max(v, 0) })
+			}
 			maps = append(maps, h.bilinear(6, 8))
 		}
 		return maps[0].each(func(y, x int, a float64) float64 {

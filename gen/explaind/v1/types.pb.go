@@ -504,7 +504,8 @@ const (
 	Fusion_FUSION_UNSPECIFIED Fusion = 0
 	Fusion_FUSION_MEAN        Fusion = 1
 	Fusion_FUSION_MAX         Fusion = 2
-	Fusion_FUSION_PRODUCT     Fusion = 3
+	// What is negative in any layer counts as 0.
+	Fusion_FUSION_PRODUCT Fusion = 3
 )
 
 // Enum value maps for Fusion.
@@ -2046,7 +2047,8 @@ type Explanation struct {
 	// Present if it was asked for.
 	Faithfulness *Faithfulness `protobuf:"bytes,7,opt,name=faithfulness,proto3" json:"faithfulness,omitempty"`
 	Flags        []Flag        `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
-	// INTEGRATED_GRADIENTS: the score of the image less that of the baseline, which the map should add up to.
+	// INTEGRATED_GRADIENTS, without aug_smooth: the score of the image less that of the baseline, which the map should add up
+	// to.
 	ScoreChange *float32 `protobuf:"fixed32,9,opt,name=score_change,json=scoreChange,proto3,oneof" json:"score_change,omitempty"`
 	// INTEGRATED_GRADIENTS: how far it is from that, |Σ map − score_change|. More steps make it smaller.
 	CompletenessGap *float32 `protobuf:"fixed32,10,opt,name=completeness_gap,json=completenessGap,proto3,oneof" json:"completeness_gap,omitempty"`
