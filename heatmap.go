@@ -1,6 +1,9 @@
 package explaind
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Heatmap is one map of relevance, Height×Width values in row-major order. Before Normalize the values are in the
 // method's own unit; afterwards the largest is 1.
@@ -46,7 +49,7 @@ func (h *Heatmap) ReLU() *Heatmap {
 }
 
 // Normalize divides by the largest value, in place, and tells what a reader of the map has to know:
-// non-finite values are set to zero (FlagNonFinite), a map without a positive value becomes all zero
+// non-finite values are set to zero, and quotients beyond float32 to its bound (FlagNonFinite), a map without a positive value becomes all zero
 // (FlagAllNonPositive), and a map of one single value is left to its own (FlagFlat).
 func (h *Heatmap) Normalize() []Flag {
 	var flags []Flag
@@ -61,8 +64,14 @@ func (h *Heatmap) Normalize() []Flag {
 		clear(h.Values)
 		return append(flags, FlagAllNonPositive)
 	}
+	overflowed := false
 	for i, v := range h.Values {
-		h.Values[i] = v / hi
+		if h.Values[i] = v / hi; math.IsInf(float64(h.Values[i]), -1) {
+			h.Values[i], overflowed = -math.MaxFloat32, true
+		}
+	}
+	if overflowed && !slices.Contains(flags, FlagNonFinite) {
+		flags = append(flags, FlagNonFinite)
 	}
 	return flags
 }

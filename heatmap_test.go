@@ -46,3 +46,12 @@ func TestReLUAndClone(t *testing.T) {
 		t.Errorf("got %v, and the original %v", rectified.Values, h.Values)
 	}
 }
+
+// A signed map whose maximum is tiny beside its minimum would leave float32.
+func TestNormalizeOverflow(t *testing.T) {
+	h := &Heatmap{Height: 1, Width: 3, Values: []float32{-1e30, 0, 1e-30}}
+	flags := h.Normalize()
+	if h.Values[0] != -math.MaxFloat32 || h.Values[2] != 1 || !slices.Equal(flags, []Flag{FlagNonFinite}) {
+		t.Errorf("got %v, %v", h.Values, flags)
+	}
+}

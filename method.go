@@ -90,8 +90,16 @@ func ParseMethod(s string, known []Method) (Method, error) {
 	for i, m := range known {
 		names[i] = string(m)
 	}
+	return "", unknownMethod(s, names)
+}
+
+// unknownMethod names what is nearest to a method that does not exist, then all there are.
+func unknownMethod(s string, names []string) error {
+	near := nearest(s, names, 3)
 	slices.Sort(names)
-	return "", Errorf(InvalidArgument, "UNKNOWN_METHOD", "method %q is not known; choose among %s", s, strings.Join(names, ", "))
+	e := Errorf(InvalidArgument, "UNKNOWN_METHOD", "method %q is not known; nearest: %s; choose among %s", s, strings.Join(near, ", "), strings.Join(names, ", "))
+	e.Metadata = map[string]string{"nearest": strings.Join(near, ", ")}
+	return e
 }
 
 // Needs tells what a method has to know beside the activations.

@@ -72,6 +72,7 @@ type Layer struct {
 	Op       string   // the operation that makes its output: "Relu"
 	Height   int      // 0 when it depends on the input
 	Width    int      // 0 when it depends on the input
+	Stride   int      // pixels of the input per position, where the size depends on the input; 0 if unknown
 	Channels int
 	// Gradients is false when some operation between the layer and the logits has no gradient; Reason names it.
 	Gradients bool

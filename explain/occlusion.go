@@ -11,7 +11,8 @@ import (
 //
 //	M_ij = mean over the squares that cover ij of S(x) − S(x with the square covered)
 //
-// Squares stand a stride apart, the last ones at the border. The map is negative where the image speaks against the class.
+// Squares stand a stride apart, the last ones at the border; what lies between them, if the stride is larger than the patch,
+// stays 0. The map is negative where the image speaks against the class.
 //
 // Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, section 4.2; overlaps are
 // averaged, as in the library Captum.
@@ -56,7 +57,9 @@ func occlusion(ctx context.Context, q *Question) ([]Answer, error) {
 	maps := q.maps(height, width)
 	for t, h := range maps {
 		for p := range h.Values {
-			h.Values[p] = float32(drops[t][p] / counts[p])
+			if counts[p] > 0 {
+				h.Values[p] = float32(drops[t][p] / counts[p])
+			}
 		}
 	}
 	return answers(maps), nil

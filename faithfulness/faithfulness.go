@@ -14,6 +14,9 @@ import (
 	"github.com/explaind/explaind"
 )
 
+// NonFiniteProbability is the reason of the error of a probe that answers with NaN or an infinity.
+const NonFiniteProbability = "NON_FINITE_PROBABILITY"
+
 // Probe returns the probability of the explained class for each row of images [N, H, W, C], which are in the model's own
 // units. It may keep the images. Measure returns its errors as they are.
 type Probe func(ctx context.Context, images *explaind.Tensor) ([]float32, error)

@@ -29,7 +29,7 @@ func run(ctx context.Context, ask Probe, shape []int, rows int, passes []pass) (
 		}
 		for _, p := range answers {
 			if f := float64(p); math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, explaind.Errorf(explaind.FailedPrecondition, "NON_FINITE_PROBABILITY",
+				return nil, explaind.Errorf(explaind.FailedPrecondition, NonFiniteProbability,
 					"the class's probability is %v for one of the changed pictures, so faithfulness cannot be measured; ask for the explanation without it", p)
 			}
 		}

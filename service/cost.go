@@ -25,7 +25,8 @@ func (p *plan) checkCost(in *input, spec *explaind.Spec, o Options) error {
 			size.Channels = layer.Channels
 			h, w := layer.Height, layer.Width
 			if h == 0 || w == 0 { // it depends on the input, and is no larger
-				h, w = height, width
+				stride := max(layer.Stride, 1)
+				h, w = (height+stride-1)/stride, (width+stride-1)/stride
 			}
 			if p.looks {
 				numbers += p.variants() * h * w * layer.Channels * (1 + len(p.targets)*len(p.groups))
@@ -45,7 +46,8 @@ func (p *plan) checkCost(in *input, spec *explaind.Spec, o Options) error {
 	}
 	if numbers > o.MaxEvidence {
 		return explaind.FieldError("config", "TOO_MANY_EXPLANATIONS",
-			"activations and gradients of %d layers and %d targets are %d numbers and the server allows %d; ask for fewer layers or targets at a time", len(p.layers), len(p.targets), numbers, o.MaxEvidence)
+			"activations and gradients of %d layers and %d targets for %d×%d pixels are %d numbers and the server allows %d; ask for fewer layers or targets at a time, or send a smaller picture where the model takes any size",
+			len(p.layers), len(p.targets), width, height, numbers, o.MaxEvidence)
 	}
 	if passes > o.MaxPasses {
 		return explaind.FieldError("config", "TOO_MANY_PASSES",

@@ -138,7 +138,7 @@ func TestShortOnesPassLongOnes(t *testing.T) {
 	}
 }
 
-// However many come, no more images are held than twice the places: as many long ones, and those that run.
+// However many come, no more images are held than four long ones for each place, and those that run.
 func TestHeldImages(t *testing.T) {
 	const places, passes = 2, 20
 	m := fakemodel.New(4, "a", "b")
@@ -162,7 +162,7 @@ func TestHeldImages(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	config := service.ExplainConfig{Methods: []explaind.Method{"rise"}, Options: explaind.MethodOptions{RISE: explaind.RISEOptions{Masks: 8 * passes}}}
-	for range 8 {
+	for range 12 {
 		all.Go(func() {
 			ctx := context.WithValue(t.Context(), runsOf{}, new(int))
 			if _, err := s.Explain(ctx, &service.ExplainRequest{Image: pixels(4, 4), Config: config}); err != nil {
@@ -178,7 +178,7 @@ func TestHeldImages(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if most != places || long != 0 || m.Runs() != 8*(1+passes)+8*20 || m.Peak() > places {
+	if most != 4*places || long != 0 || m.Runs() != 12*(1+passes)+12*20 || m.Peak() > places {
 		t.Errorf("%d long ones at once, %d runs, %d of them at once", most, m.Runs(), m.Peak())
 	}
 }

@@ -18,11 +18,18 @@ func (a *asker) measure(ctx context.Context, answer *ExplainAnswer, maps []rawMa
 	blurred := imaging.Blur(x)
 	reports := map[*explaind.Heatmap]*faithfulness.Report{} // a method of the input has one map for all layers
 	for i, m := range maps {
+		if !finite(m.evidence.Probability) {
+			continue // there is nothing to measure, as the map's flag says
+		}
 		if reports[m.heatmap] == nil {
 			relevance := a.plan.grow(m.heatmap, a.in, ResolutionInput)
 			report, err := faithfulness.Measure(ctx, a.probe(&m), x, blurred, relevance, a.rows(), uint64(a.plan.options.Seed))
 			if ended := explaind.FromContext(ctx); err != nil && ended != nil {
 				return inPhase(ended, "RUN")
+			}
+			if err != nil && explaind.AsError(err).Reason == faithfulness.NonFiniteProbability {
+				answer.Explanations[i].Flags = union(answer.Explanations[i].Flags, []explaind.Flag{explaind.FlagNonFinite})
+				continue // there is nothing to measure
 			}
 			if err != nil {
 				return err
@@ -39,7 +46,7 @@ func (a *asker) probe(m *rawMap) faithfulness.Probe {
 	done := 0
 	return func(ctx context.Context, images *explaind.Tensor) ([]float32, error) {
 		if a.report != nil {
-			a.report(Progress{m.definition.Method, done, faithfulness.Passes})
+			a.report(Progress{m.definition.Method, done, faithfulness.Passes, true})
 		}
 		done += images.Rows()
 		if err := a.step(ctx); err != nil {

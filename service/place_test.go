@@ -7,16 +7,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/explaind/explaind"
 )
 
 // whole tells whether all that can be held is free.
 func (s *Service) whole() bool {
-	most := int64(s.options.MaxInFlight)
-	for _, of := range []interface {
-		TryAcquire(n int64) bool
-		Release(n int64)
-	}{s.places, s.long} {
+	places := int64(s.options.MaxInFlight)
+	for of, most := range map[*semaphore.Weighted]int64{s.places: places, s.turns: places, s.long: longPerPlace * places} {
 		if !of.TryAcquire(most) {
 			return false
 		}
@@ -59,12 +58,12 @@ func TestStepAside(t *testing.T) {
 	})
 }
 
-// Long requests that step aside still count: no more begin than there are places, while short ones pass.
-func TestNoMoreLongOnesThanPlaces(t *testing.T) {
+// Long requests that step aside still count: no more begin than may be held, all of them get their turn, and short ones pass.
+func TestLongOnesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil, Options{MaxInFlight: 2})
 		var held, most atomic.Int64
-		for range 7 {
+		for range 11 {
 			go func() {
 				p, err := s.enter(t.Context(), true)
 				if err != nil {
@@ -97,7 +96,7 @@ func TestNoMoreLongOnesThanPlaces(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if most.Load() != 2 || held.Load() != 0 || !s.whole() {
+		if most.Load() != 2*longPerPlace || held.Load() != 0 || !s.whole() {
 			t.Errorf("%d long ones at once, %d still held", most.Load(), held.Load())
 		}
 	})

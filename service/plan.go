@@ -146,8 +146,12 @@ func (p *plan) findLayers(names []string, spec *explaind.Spec) ([]string, error)
 // settle checks the methods and their options on one layer.
 func (p *plan) settle(spec *explaind.Spec, layer *explaind.Layer, field string) (err error) {
 	for i, m := range p.methods {
-		if err := explain.Supports(m.Method, spec, layer); err != nil {
-			return explaind.AtField(err, field)
+		on, at := layer, field
+		if m.Traits.Has(explain.OfInput) { // what stands in its way is the model, not the layer
+			on, at = nil, fmt.Sprintf("config.methods[%d]", i)
+		}
+		if err := explain.Supports(m.Method, spec, on); err != nil {
+			return explaind.AtField(err, at)
 		}
 		if p.methods[i], err = explain.Settle(m, &p.options, spec, layer, optionsField); err != nil {
 			return err

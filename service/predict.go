@@ -93,7 +93,8 @@ func (p *Predictor) run(ctx context.Context, images *explaind.Tensor) (*explaind
 	if p.config.RawOutputs {
 		return p.handle.Model.(outputter).PredictOutputs(ctx, images)
 	}
-	return p.handle.Model.Predict(ctx, images)
+	prediction, err := p.handle.Model.Predict(ctx, images)
+	return prediction, ofImage(err)
 }
 
 // topK checks how many classes are asked for. More than there are is all of them.

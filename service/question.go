@@ -33,7 +33,7 @@ func (a *asker) question(d explain.Definition, score explaind.Score, evidence []
 		},
 		Step: func(ctx context.Context, done, total int) error {
 			if a.report != nil {
-				a.report(Progress{d.Method, done, total})
+				a.report(Progress{Method: d.Method, Done: done, Total: total})
 			}
 			return a.step(ctx)
 		},

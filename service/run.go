@@ -52,7 +52,7 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 		}
 		prediction, err := a.handle.Model.Predict(ctx, images)
 		if err != nil {
-			return nil, err
+			return nil, ofImage(err)
 		}
 		found.prediction = prediction
 		if targets, err = resolved(targets, ranked(targets, prediction.Logits.Row(0).Data)); err != nil {
@@ -71,7 +71,7 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 		}
 		result, err := a.handle.Model.Explain(ctx, request)
 		if err != nil {
-			return nil, err
+			return nil, ofImage(err)
 		}
 		if found.prediction == nil {
 			found.prediction = result.Prediction
@@ -82,6 +82,14 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 		found.byGroup = append(found.byGroup, result.Evidence)
 	}
 	return found, nil
+}
+
+// ofImage names the field of a model's error about the image: all else about a request was checked before.
+func ofImage(err error) error {
+	if err != nil && explaind.AsError(err).Code == explaind.InvalidArgument {
+		return explaind.AtField(err, "image")
+	}
+	return err
 }
 
 // ranked are the classes that the targets are, by the model's own order of the classes.
@@ -150,6 +158,9 @@ func (a *asker) maps(ctx context.Context, found *evidence) ([]rawMap, error) {
 					return nil, err
 				}
 				for t, e := range found.of(g, 0, layer) {
+					if !finite(e.Logit) || !finite(e.Probability) {
+						answers[t].Flags = union(answers[t].Flags, []explaind.Flag{explaind.FlagNonFinite})
+					}
 					if p.saturates(m, g, e) {
 						answers[t].Flags = append(answers[t].Flags, explaind.FlagSaturatedScore)
 					}
@@ -191,6 +202,8 @@ func (a *asker) answer(ctx context.Context, d explain.Definition, score explaind
 	}
 	return out, nil
 }
+
+func finite(v float32) bool { return v-v == 0 }
 
 // saturates tells whether a method's gradients are those of a probability that has lost their digits.
 func (p *plan) saturates(method, group int, e *explaind.Evidence) bool {

@@ -68,14 +68,19 @@ type Service struct {
 	options Options
 	places  *semaphore.Weighted
 	long    *semaphore.Weighted // of those requests that step aside between their passes
+	turns   *semaphore.Weighted // of the long ones among each other
 }
 
 // New returns a service of the models.
 func New(models Models, o Options) *Service {
 	o = o.withDefaults()
 	most := int64(o.MaxInFlight)
-	return &Service{models: models, options: o, places: semaphore.NewWeighted(most), long: semaphore.NewWeighted(most)}
+	return &Service{models: models, options: o, places: semaphore.NewWeighted(most), long: semaphore.NewWeighted(longPerPlace * most), turns: semaphore.NewWeighted(most)}
 }
+
+// longPerPlace is how many requests that step aside there may be for each place. They take turns, so that a few of thousands
+// of passes do not keep out all others; each holds its image and evidence meanwhile.
+const longPerPlace = 4
 
 // MaxInFlight is how many images are worked on at once, in all requests together.
 func (s *Service) MaxInFlight() int { return s.options.MaxInFlight }

@@ -160,6 +160,7 @@ type Explanation struct {
 type Progress struct {
 	Method      explaind.Method
 	Done, Total int
+	Measuring   bool // the passes are those that measure how faithful the method's map is
 }
 
 // ClassScore is one class with its scores for one image.

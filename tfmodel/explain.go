@@ -159,7 +159,9 @@ func (m *Model) explainRows(ctx context.Context, r *explaind.ExplainRequest, lay
 	var again wishes
 	m.wishOfInput(&again, r.Needs, found)
 	if len(again.refs) > 0 {
-		results, err = m.forward(ctx, again.refs, r.Images.Gather(rows), t)
+		results, err = inParts(len(rows), r.Images, func(from, to int) ([]*explaind.Tensor, error) {
+			return m.forward(ctx, again.refs, r.Images.Gather(rows[from:to]), t.slice(from, to))
+		})
 		again.fulfil(results)
 	}
 	return err
@@ -199,7 +201,9 @@ func (m *Model) backward(ctx context.Context, images *explaind.Tensor, layers, r
 				later = append(later, i)
 			}
 		}
-		results, err := m.backwardFrom(ctx, images, layers[first], w.refs, rows, t, found.activations[first], found.cut[first])
+		results, err := inParts(len(rows), images, func(from, to int) ([]*explaind.Tensor, error) {
+			return m.backwardFrom(ctx, images, layers[first], w.refs, rows[from:to], t.slice(from, to), found.activations[first], found.cut[first])
+		})
 		if err != nil {
 			return err
 		}
@@ -207,6 +211,31 @@ func (m *Model) backward(ctx context.Context, images *explaind.Tensor, layers, r
 		left = later
 	}
 	return nil
+}
+
+// A backward pass keeps the activations of all layers for each of its rows, so one run has at most so many rows, and so many
+// numbers of their images.
+const (
+	backwardRows    = 8
+	backwardNumbers = 4 << 20
+)
+
+// inParts runs n rows in as many runs as their images' size wants, and stacks the results. The end of a context is noticed
+// between them.
+func inParts(n int, images *explaind.Tensor, run func(from, to int) ([]*explaind.Tensor, error)) ([]*explaind.Tensor, error) {
+	rows := min(max(backwardNumbers/explaind.Elements(images.Shape[1:]), 1), backwardRows)
+	var parts [][]*explaind.Tensor
+	for from := 0; from < n; from += rows {
+		results, err := run(from, min(from+rows, n))
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, results)
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return concatenate(parts), nil
 }
 
 // backwardFrom runs from a layer's activations and what else passes by it where that can be fed, else from the images.

@@ -105,13 +105,27 @@ func (m *Model) forwardOnce(ctx context.Context, fetches []graphdef.Ref, images 
 		return nil, internal(err)
 	}
 	results, err := m.fetch(ctx, fetches, in)
-	if err != nil || n == rows {
-		return results, err
+	if err != nil {
+		return nil, m.blame(images, err)
+	}
+	if n == rows {
+		return results, nil
 	}
 	for i := range results {
 		results[i] = results[i].Slice(0, n)
 	}
 	return results, nil
+}
+
+// blame makes an error of the image of one that the model failed with, where images may have any size: it is too small for the
+// model's layers.
+func (m *Model) blame(images *explaind.Tensor, err error) error {
+	in := m.program.Spec.Input
+	if e := explaind.AsError(err); e.Reason == "RUN_FAILED" && (in.Height == 0 || in.Width == 0) {
+		return &explaind.Error{Code: explaind.InvalidArgument, Reason: "INPUT_SIZE_REFUSED", Err: e.Err,
+			Message: fmt.Sprintf("the model takes images of any size, but failed on %d×%d pixels; send a larger or less elongated one", images.Shape[2], images.Shape[1])}
+	}
+	return err
 }
 
 // fetch runs the graph unless ctx has ended; TensorFlow cannot be stopped once it runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/tfmodel/graphdef"
 )
 
 // warmSize is the height and width that a model of free size is warmed with.
@@ -16,6 +17,9 @@ func (m *Model) warmUp(ctx context.Context) error {
 	fed, err := toTensor(image, m.inputType())
 	if err != nil {
 		return internal(err)
+	}
+	if err := m.findStrides(ctx, image); err != nil {
+		return err
 	}
 	layers := m.defaultLayers()
 	fetches, start := m.forwardFetches(layers), feeds{m.program.Input: fed}
@@ -33,6 +37,23 @@ func (m *Model) warmUp(ctx context.Context) error {
 	}
 	if err := m.engine.warmUp(append(fetches, m.program.Layers[layers[0]].Gradients), start); err != nil {
 		return unsupported(err)
+	}
+	return nil
+}
+
+// findStrides tells how large the layers of a model of free size are, relative to the image.
+func (m *Model) findStrides(ctx context.Context, image *explaind.Tensor) error {
+	in := m.program.Spec.Input
+	if in.Height > 0 && in.Width > 0 {
+		return nil
+	}
+	for i := range m.program.Spec.Layers {
+		results, err := m.forward(ctx, []graphdef.Ref{m.program.Layers[i].Activations}, image, nil)
+		if err != nil {
+			return unsupported(err)
+		}
+		shape := results[0].Shape
+		m.program.Spec.Layers[i].Stride = max(1, min(image.Shape[1]/shape[1], image.Shape[2]/shape[2]))
 	}
 	return nil
 }

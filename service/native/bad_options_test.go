@@ -100,9 +100,9 @@ func badOptions() []badRequest {
 			"config.options.integrated_gradients.baseline"),
 		black("black of two channels, as a patch", occlusion, patch(&pb.OcclusionOptions{Baseline: pb.Baseline_BASELINE_BLACK}), "config.options.occlusion.baseline"),
 
-		unwilling("no rectifiers", guidedBackprop, nil, precondition, "METHOD_UNSUPPORTED", "config.layers"),
+		unwilling("no rectifiers", guidedBackprop, nil, precondition, "METHOD_UNSUPPORTED", "config.methods[0]"),
 		unwilling("no rectifiers for the product", guidedGradCAMpp, nil, precondition, "METHOD_UNSUPPORTED", "config.layers"),
-		unwilling("no gradient at the input", integratedGradients, nil, precondition, "METHOD_UNSUPPORTED", "config.layers").on("blocked"),
+		unwilling("no gradient at the input", integratedGradients, nil, precondition, "METHOD_UNSUPPORTED", "config.methods[0]").on("blocked"),
 		unwilling("no layers to weigh", ablationCAM, nil, precondition, "METHOD_UNSUPPORTED", "config.methods").on("flat"),
 		badConfig("no way from the layer on", &pb.ExplainConfig{Methods: []pb.Method{ablationCAM}, Layers: []string{"frozen"}}, precondition, "METHOD_UNSUPPORTED", "config.layers[0]"),
 

@@ -160,7 +160,7 @@ func explanation(x *service.Explanation) *pb.Explanation {
 }
 
 func progress(sequence int64, p service.Progress) *pb.Progress {
-	return &pb.Progress{Sequence: sequence, Method: methodNames[p.Method], Done: int64(p.Done), Total: int64(p.Total)}
+	return &pb.Progress{Sequence: sequence, Method: methodNames[p.Method], Done: int64(p.Done), Total: int64(p.Total), Measuring: p.Measuring}
 }
 
 func modelRef(r explaind.ModelRef) *pb.ModelRef {

@@ -1,9 +1,9 @@
 package native_test
 
 import (
+	"slices"
 	"testing"
 
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -92,9 +92,15 @@ func TestFaithfulnessIsOptional(t *testing.T) {
 	}
 }
 
-// A picture with pixels removed may be one to which the model has no answer. Then nothing is measured, and it is said why.
+// A picture, whole or with pixels removed, may be one to which the model has no answer. Then nothing is measured, and a flag
+// says why; the map is answered all the same.
 func TestFaithfulnessOfNoProbability(t *testing.T) {
 	r := start(t, one(colours()))
-	_, err := r.Explain(t.Context(), &pb.ExplainRequest{Image: strong(0, 1.2e38), Config: &pb.ExplainConfig{Faithfulness: true}})
-	badRequest{code: precondition, reason: "NON_FINITE_PROBABILITY"}.check(t, "Explain", status.Convert(err))
+	for _, m := range []pb.Method{gradCAM, integratedGradients, rise} {
+		got := explain(t, r, strong(0, 1.2e38), &pb.ExplainConfig{Methods: []pb.Method{m}, Targets: []*pb.Target{class(0)}, Faithfulness: true,
+			Options: &pb.MethodOptions{Rise: &pb.RiseOptions{Masks: 8}}})
+		if x := got.GetExplanations()[0]; x.GetFaithfulness() != nil || !slices.Contains(x.GetFlags(), nonFinite) {
+			t.Errorf("%v: faithfulness %v, flags %v", m, x.GetFaithfulness(), x.GetFlags())
+		}
+	}
 }

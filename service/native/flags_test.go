@@ -62,7 +62,7 @@ func TestFlags(t *testing.T) {
 
 		{"overflow on the left", strong(0, 1.2e38), []pb.Method{cam, gradCAM, hiResCAM, layerCAM}, 0, class(0), nil, []pb.Flag{nonFinite}},
 		{"overflow everywhere", strong(0, 1.2e38), []pb.Method{eigenCAM, eigenGradCAM, scoreCAM, occlusion, rise}, 0, class(0), nil, overflow},
-		{"overflow behind the input", strong(0, 1.2e38), []pb.Method{gradientXInput, integratedGradients}, 0, class(0), nil, nil},
+		{"overflow behind the input", strong(0, 1.2e38), []pb.Method{gradientXInput, integratedGradients}, 0, class(0), nil, []pb.Flag{nonFinite}},
 		{"overflow in a fusion", strong(0, 1.2e38), []pb.Method{gradCAM}, 0, class(0), &pb.MethodOptions{Fusion: pb.Fusion_FUSION_MAX}, []pb.Flag{nonFinite}},
 		{"overflow in variants", strong(0, 1.2e38), []pb.Method{hiResCAM}, 0, class(0), &pb.MethodOptions{AugSmooth: true}, []pb.Flag{nonFinite}},
 

@@ -1252,11 +1252,13 @@ func (x *ItemResult) GetResponse() *ExplainResponse {
 type Progress struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Sequence int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The method that is at work, and how many of its passes are done. It starts anew for each layer, for more steps of
-	// INTEGRATED_GRADIENTS, and when a map's faithfulness is measured.
-	Method        Method `protobuf:"varint,2,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
-	Done          int64  `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
-	Total         int64  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	// The method that is at work, and how many of its passes are done. It starts anew for each layer, and for more steps of
+	// INTEGRATED_GRADIENTS.
+	Method Method `protobuf:"varint,2,opt,name=method,proto3,enum=explaind.v1.Method" json:"method,omitempty"`
+	Done   int64  `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
+	Total  int64  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	// The passes are those that measure how faithful the method's map is.
+	Measuring     bool `protobuf:"varint,5,opt,name=measuring,proto3" json:"measuring,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1317,6 +1319,13 @@ func (x *Progress) GetTotal() int64 {
 		return x.Total
 	}
 	return 0
+}
+
+func (x *Progress) GetMeasuring() bool {
+	if x != nil {
+		return x.Measuring
+	}
+	return false
 }
 
 // ItemError tells why one image has no result.
@@ -2378,12 +2387,13 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\n" +
 	"ItemResult\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x128\n" +
-	"\bresponse\x18\x02 \x01(\v2\x1c.explaind.v1.ExplainResponseR\bresponse\"}\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1c.explaind.v1.ExplainResponseR\bresponse\"\x9b\x01\n" +
 	"\bProgress\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12+\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x13.explaind.v1.MethodR\x06method\x12\x12\n" +
 	"\x04done\x18\x03 \x01(\x03R\x04done\x12\x14\n" +
-	"\x05total\x18\x04 \x01(\x03R\x05total\"S\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\x12\x1c\n" +
+	"\tmeasuring\x18\x05 \x01(\bR\tmeasuring\"S\n" +
 	"\tItemError\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12*\n" +
 	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\n" +

@@ -1534,7 +1534,7 @@ func (x *ExplainConfig) GetFaithfulness() bool {
 // MethodOptions are the settings of the methods. Zeros are the defaults; a method ignores the settings of others.
 type MethodOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the methods that draw random numbers: the same seed gives the same bytes.
+	// Of the methods that draw random numbers: the same request with the same seed gives the same bytes.
 	Seed int64 `protobuf:"varint,1,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Make one map of those of all layers, per method and target.
 	Fusion Fusion `protobuf:"varint,2,opt,name=fusion,proto3,enum=explaind.v1.Fusion" json:"fusion,omitempty"`
@@ -1830,7 +1830,7 @@ type OcclusionOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Side of the square, in pixels of the model's input; a seventh of the shorter side if 0.
 	Patch int32 `protobuf:"varint,1,opt,name=patch,proto3" json:"patch,omitempty"`
-	// Half a patch if 0.
+	// Half a patch if 0. Pixels between patches, if it is larger than the patch, get 0.
 	Stride        int32    `protobuf:"varint,2,opt,name=stride,proto3" json:"stride,omitempty"`
 	Baseline      Baseline `protobuf:"varint,3,opt,name=baseline,proto3,enum=explaind.v1.Baseline" json:"baseline,omitempty"`
 	unknownFields protoimpl.UnknownFields
