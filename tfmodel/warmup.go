@@ -47,13 +47,19 @@ func (m *Model) findStrides(ctx context.Context, image *explaind.Tensor) error {
 	if in.Height > 0 && in.Width > 0 {
 		return nil
 	}
-	for i := range m.program.Spec.Layers {
-		results, err := m.forward(ctx, []graphdef.Ref{m.program.Layers[i].Activations}, image, nil)
-		if err != nil {
-			return unsupported(err)
-		}
-		shape := results[0].Shape
-		m.program.Spec.Layers[i].Stride = max(1, min(image.Shape[1]/shape[1], image.Shape[2]/shape[2]))
+	var all []graphdef.Ref
+	for _, l := range m.program.Layers {
+		all = append(all, l.Activations)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	activations, err := m.forward(ctx, all, image, nil)
+	if err != nil {
+		return unsupported(err)
+	}
+	for i, a := range activations {
+		m.program.Spec.Layers[i].Stride = max(1, min(image.Shape[1]/a.Shape[1], image.Shape[2]/a.Shape[2]))
 	}
 	return nil
 }
