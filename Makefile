@@ -134,6 +134,10 @@ peers: ## Run other libraries on the same weights anew, for internal/peers/golde
 comparison: build demo-model ## Score the methods over 120 pictures, as the Grad-CAM++ paper does; writes docs/comparison.md
 	bench/comparison/compare.sh $(VENV)/bin/python $(MODELS)/efficientnet_lite0 $(CACHE)/comparison
 
+.PHONY: docs-images
+docs-images: build demo-model ## Make the pictures of the documentation anew, docs/images
+	$(VENV)/bin/python docs/make_images.py bin/explaind
+
 .PHONY: format
 format: $(VENV)/.installed $(TOOLS)/.built ## Format Go, proto and Python files
 	$(GO_FILES) | xargs gofmt -w

@@ -10,6 +10,6 @@
 //     the Model again, about other images.
 //
 // Package imaging makes model input out of image files, package render makes pictures out of heatmaps, package
-// faithfulness measures how much a heatmap has to do with what the model looks at, package repository keeps named and versioned models, package service tells the story of one request and its sub-packages
-// speak one protocol each.
+// faithfulness measures how much a heatmap has to do with what the model looks at, package repository keeps named and
+// versioned models, package service tells the story of one request and its sub-packages speak one protocol each.
 package explaind

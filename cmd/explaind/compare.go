@@ -83,6 +83,7 @@ func (a *app) compare(ctx context.Context, f compareFlags, path string) error {
 	if err := f.chooseMethods(config, c.model); err != nil {
 		return err
 	}
+	a.warnOfOptions(&f.options, config)
 	config.Rendering.ComparisonPng = true
 	r := a.newReport(1, nil, f.json)
 	err = c.explainAll(ctx, config, []picture{{path: path}}, r, func(p picture, answer *pb.ExplainResponse) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ share of images on which the method has the smallest drop of all; with more than
 is the share on which its drop is smaller than that of the method in the first line.
 
 --sanity opens the model twice more, with the weights of its last layer in random order, and with all of
-them, and compares the maps: those that stay alike do not tell what the model has learned.`,
+them, and compares the maps: the more alike they stay, the less they tell of what the model has learned.`,
 		Example: `  explaind evaluate photos/ --model models/resnet50 --method grad_cam,grad_cam_plus_plus
   explaind evaluate photos/ --model models/resnet50 --method grad_cam,score_cam,rise --limit 100 --csv scores.csv --plot scores.png
   explaind evaluate photos/ --model models/resnet50 --method grad_cam,guided_backprop --sanity`,
@@ -78,6 +79,14 @@ func (a *app) evaluate(ctx context.Context, f evaluateFlags, args []string) erro
 	if len(pictures) == 0 {
 		return errNoImages
 	}
+	file, err := openCSV(f.csv, f.sanity)
+	if err != nil {
+		return err
+	}
+	defer file.close()
+	if err := checkPlot(f.plot, file); err != nil {
+		return err
+	}
 	ctx, cancel := f.model.withTimeout(ctx) // of all models together
 	defer cancel()
 	ctx, c, err := a.connect(ctx, f.model)
@@ -90,6 +99,7 @@ func (a *app) evaluate(ctx context.Context, f evaluateFlags, args []string) erro
 	if err != nil {
 		return err
 	}
+	a.warnOfOptions(&f.options, config)
 	e := &evaluation{model: c.model.GetModel(), class: f.class}
 	if f.sanity {
 		if e.sanity, err = a.newSanity(ctx, f.model, f.options.seed); err != nil {
@@ -97,11 +107,6 @@ func (a *app) evaluate(ctx context.Context, f evaluateFlags, args []string) erro
 		}
 		defer e.sanity.close()
 	}
-	file, err := createCSV(f.csv, f.sanity)
-	if err != nil {
-		return err
-	}
-	defer file.close()
 	err = c.explainAll(ctx, config, pictures, r, func(p picture, answer *pb.ExplainResponse) error {
 		scores, err := c.scoresOf(ctx, p, answer, config, e.sanity)
 		if err != nil {
@@ -201,6 +206,10 @@ func (c *client) scoresOf(ctx context.Context, p picture, answer *pb.ExplainResp
 	scores := make([]mapScores, len(list))
 	for i, x := range list {
 		f := jsonFaithfulness(x.GetFaithfulness())
+		if f == nil && slices.Contains(x.GetFlags(), pb.Flag_FLAG_NON_FINITE) {
+			return nil, fmt.Errorf("the map of %s cannot be measured: a probability of %s is NaN or infinite, for this image or with parts of it taken away",
+				methodName(x.GetMethod()), className(x.GetTarget().GetClassIndex(), x.GetTarget().GetLabel()))
+		}
 		if f == nil {
 			return nil, errors.New("the server did not measure how faithful the maps are; is it of this version?")
 		}

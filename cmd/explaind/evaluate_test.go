@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/tfmodel"
 )
 
@@ -152,6 +154,14 @@ func TestEvaluateGoesOnAfterFailures(t *testing.T) {
 	}
 }
 
+// Charts have the names of methods as people write them.
+func TestNamesOfBars(t *testing.T) {
+	e := &evaluation{rows: []*evaluationRow{{method: "grad_cam_plus_plus", layer: "conv"}, {method: "rise", layer: inputLayer}, {method: "999", layer: inputLayer}}}
+	if got, want := e.bars(), []string{"Grad-CAM++ · conv", "RISE", "999"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Without --method, those of the figure are scored.
 func TestEvaluateUsualMethods(t *testing.T) {
 	r := newRig(t, "colours")
@@ -183,6 +193,7 @@ func TestEvaluateCannotStart(t *testing.T) {
 		{[]string{dir, "--csv", dir}, []string{"--csv " + dir + " is a folder"}},
 		{[]string{dir, "--csv", filepath.Join(dir, "a.png", "x.csv")}, []string{"--csv: the folder", "cannot be made: not a directory"}},
 		{[]string{dir, "--csv", filepath.Join(dir, strings.Repeat("x", 300))}, []string{"--csv", "cannot be written: file name too long"}},
+		{[]string{dir, "--plot", filepath.Join(dir, strings.Repeat("x", 300)+".png")}, []string{"--plot", "cannot be written: file name too long"}},
 		{[]string{dir, "--method", "gradcamm"}, []string{"--method: "}},
 		{[]string{dir, "--class", "gren"}, []string{"--class: ", "nearest: green"}},
 		{[]string{filepath.Join(dir, "gone.png")}, []string{"there is no image to work on"}},
@@ -195,11 +206,77 @@ func TestEvaluateCannotStart(t *testing.T) {
 			t.Errorf("%v: standard output is not empty:\n%s", c.args, o.stdout)
 		}
 	}
-	// A chart that cannot be kept comes after the work: the numbers are there.
-	o := r.run("evaluate", dir, "--model", r.model("colours"), "--plot", filepath.Join(dir, strings.Repeat("x", 300)+".png")).
-		want(t, statusSomeFailed, "file name too long")
+	// A chart that cannot be kept after all costs no numbers.
+	full := filepath.Join(t.TempDir(), "full.png")
+	must(t, os.Symlink("/dev/full", full))
+	o := r.run("evaluate", dir, "--model", r.model("colours"), "--plot", full).want(t, statusSomeFailed, full+" cannot be written: no space left on device")
 	if !strings.Contains(o.stdout, "images: 2;") {
 		t.Errorf("got\n%s", o.stdout)
+	}
+}
+
+// Files are touched when there is something to write, and not before.
+func TestEvaluateLeavesFilesAlone(t *testing.T) {
+	r := newRig(t, "colours")
+	dir, out := photos(t), t.TempDir()
+	old, chart := write(t, filepath.Join(out, "old.csv"), "kept"), write(t, filepath.Join(out, "old.png"), "kept")
+	args := []string{"evaluate", dir, "--model", r.model("colours"), "--method", "grad_cam"}
+	for _, csv := range []string{old, filepath.Join(out, "new.csv")} {
+		for _, plot := range []string{chart, filepath.Join(out, "new.png")} {
+			r.run(append(args, "--csv", csv, "--plot", plot, "--class", "2000")...).want(t, statusNotStarted, "--class: ")
+		}
+	}
+	r.run(append(args, "--csv", chart, "--plot", chart)...).want(t, statusNotStarted, "are the same file")
+	both := filepath.Join(out, "both.png")
+	r.run(append(args, "--csv", both, "--plot", filepath.Join(out, "..", filepath.Base(out), "both.png"))...).want(t, statusNotStarted, "--csv "+both+" and --plot ", "are the same file")
+	for _, path := range []string{old, chart} {
+		if data, err := os.ReadFile(path); err != nil || string(data) != "kept" {
+			t.Errorf("%s holds %q, %v", path, data, err)
+		}
+	}
+	if entries, err := os.ReadDir(out); err != nil || len(entries) != 2 {
+		t.Errorf("files %v, %v", entries, err)
+	}
+	write(t, old, strings.Repeat("longer than what comes\n", 1000))
+	r.run(append(args, "--csv", old)...).want(t, statusGood)
+	if records := readCSV(t, old); len(records) != 2 {
+		t.Errorf("%d records over an old file", len(records))
+	}
+}
+
+// flatServer answers with a map whose faithfulness could not be measured.
+type flatServer struct {
+	pb.UnimplementedExplainServiceServer
+	flags []pb.Flag
+}
+
+func (flatServer) GetModel(context.Context, *pb.GetModelRequest) (*pb.GetModelResponse, error) {
+	return &pb.GetModelResponse{Model: &pb.ModelRef{Name: "odd", Version: 1}}, nil
+}
+
+func (s flatServer) ExplainStream(stream explainStream) error {
+	stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Started{Started: &pb.Started{}}})
+	return stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Result{Result: &pb.ItemResult{Response: &pb.ExplainResponse{
+		Explanations: []*pb.Explanation{{Method: pb.Method_METHOD_GRAD_CAM, Target: &pb.ClassScore{Label: "kite"}, Flags: s.flags}}}}}})
+}
+
+// What could not be measured is no 0.
+func TestEvaluateWithoutFaithfulness(t *testing.T) {
+	picture := halfRed(t, t.TempDir())
+	for _, c := range []struct {
+		flags []pb.Flag
+		text  string
+	}{
+		{[]pb.Flag{pb.Flag_FLAG_FLAT, pb.Flag_FLAG_NON_FINITE}, "the map of grad_cam cannot be measured: a probability of kite is NaN or infinite"},
+		{nil, "did not measure how faithful the maps are"},
+	} {
+		r := newRig(t)
+		file := filepath.Join(t.TempDir(), "scores.csv")
+		o := r.run("evaluate", picture, "--server", serveOdd(t, flatServer{flags: c.flags}), "--method", "grad_cam", "--csv", file).
+			want(t, statusSomeFailed, picture+": ", c.text, "the image failed")
+		if _, err := os.Stat(file); o.stdout != "" || err == nil {
+			t.Errorf("numbers of nothing, %v:\n%s", err, o.stdout)
+		}
 	}
 }
 
@@ -248,7 +325,8 @@ func TestSanity(t *testing.T) {
 	for _, line := range []string{
 		"METHOD     LAYER           IMAGES    HEAD     ALL\n",
 		"grad_cam   block/features       1  -1.000  -1.000\n",
-		"eigen_cam  block/features       1   1.000   1.000  does not depend on the weights\n",
+		"eigen_cam  block/features       1   1.000   1.000  alike although the weights changed (1.00)\n",
+		"\nalike: the mean over the images (1) is above 0.5;\n",
 	} {
 		if !strings.Contains(o.stdout, line) {
 			t.Errorf("the table lacks %q:\n%s", line, o.stdout)
@@ -277,7 +355,7 @@ func TestSanityVerdict(t *testing.T) {
 	for _, c := range []struct {
 		head, all float64
 		want      string
-	}{{0.9, 0.6, "does not depend on the weights"}, {0.9, 0.1, "hardly depends on the head"}, {0.5, 0.5, ""}, {-0.9, 0, ""}, {math.NaN(), math.NaN(), ""}} {
+	}{{0.9, 0.548, "alike although the weights changed (0.55)"}, {0.9, 0.1, "alike although the head changed (0.90)"}, {0.5, 0.5, ""}, {-0.9, 0, ""}, {math.NaN(), math.NaN(), ""}} {
 		if got := of(c.head, c.all).verdict(); got != c.want {
 			t.Errorf("%v and %v: got %q, want %q", c.head, c.all, got, c.want)
 		}

@@ -169,7 +169,7 @@ func (e *evaluation) table() string {
 	return text + e.columns(e.measures(), func(r *evaluationRow) int { return r.drop.n }, func(r *evaluationRow) string { return flagCounts(r.flags) }, "FLAGS") + "\n" + baselines
 }
 
-// alike is from which rank correlation on two maps are taken for the same.
+// alike is the rank correlation above which the table points at a method.
 const alike = 0.5
 
 // sanityTable is the check with random weights, for people.
@@ -177,15 +177,16 @@ func (e *evaluation) sanityTable() string {
 	return "\nrank correlation with the maps of the same model with weights in random order\n\n" +
 		e.columns(e.sanityMeasures(), func(r *evaluationRow) int { return r.all.n }, (*evaluationRow).verdict, "") +
 		"\nHEAD: the weights of the layer that makes the logits; ALL: all weights\n" +
-		fmt.Sprintf("maps that stay alike (above %.1f) do not depend on those weights, and cannot tell what they have learned\n", alike)
+		fmt.Sprintf("alike: the mean over the images (%d) is above %.1f;\nthe more alike maps stay, the less they tell of what those weights have learned\n", e.images, alike)
 }
 
+// verdict says what was seen, not what follows from it.
 func (r *evaluationRow) verdict() string {
 	switch {
 	case r.all.value() > alike:
-		return "does not depend on the weights"
+		return fmt.Sprintf("alike although the weights changed (%.2f)", r.all.value())
 	case r.head.value() > alike:
-		return "hardly depends on the head"
+		return fmt.Sprintf("alike although the head changed (%.2f)", r.head.value())
 	}
 	return ""
 }

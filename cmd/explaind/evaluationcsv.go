@@ -12,9 +12,11 @@ import (
 
 // csvFile takes the numbers of each image and method as they come; nil takes nothing.
 type csvFile struct {
-	path   string
-	file   *os.File
-	sanity bool
+	path    string
+	file    *os.File
+	created bool // it was not there before
+	begun   bool // the first line is written
+	sanity  bool
 }
 
 var csvColumns = []string{"image", "class_index", "label", "probability", "method", "layer",
@@ -22,21 +24,30 @@ var csvColumns = []string{"image", "class_index", "label", "probability", "metho
 
 var csvSanityColumns = []string{"rank_correlation_random_head", "rank_correlation_random_weights"}
 
-// createCSV begins the file of --csv; "" is none.
-func createCSV(path string, sanity bool) (*csvFile, error) {
+// openCSV opens the file of --csv; "" is none. What is in it stays until the first numbers come.
+func openCSV(path string, sanity bool) (*csvFile, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // nil is a file that takes nothing
 	}
-	file, err := os.Create(path)
+	file, created, err := openUntouched(path)
 	if err != nil {
 		return nil, fmt.Errorf("--csv %s cannot be written: %w", path, plain(err))
 	}
-	f := &csvFile{path, file, sanity}
-	columns := csvColumns
-	if sanity {
-		columns = slices.Concat(columns, csvSanityColumns)
+	return &csvFile{path: path, file: file, created: created, sanity: sanity}, nil
+}
+
+// begin empties the file and returns its first line.
+func (f *csvFile) begin() ([]string, error) {
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() { // not a pipe
+		if err := f.file.Truncate(0); err != nil {
+			return nil, fmt.Errorf("%s cannot be written: %w", f.path, plain(err))
+		}
 	}
-	return f, f.rows([][]string{columns})
+	f.begun = true
+	if f.sanity {
+		return slices.Concat(csvColumns, csvSanityColumns), nil
+	}
+	return csvColumns, nil
 }
 
 // write adds one line for each map of an image.
@@ -45,6 +56,13 @@ func (f *csvFile) write(p picture, scores []mapScores) error {
 		return nil
 	}
 	var rows [][]string
+	if !f.begun {
+		first, err := f.begin()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, first)
+	}
 	for _, s := range scores {
 		increase := "0"
 		if s.faithfulness.Increase {
@@ -71,9 +89,14 @@ func (f *csvFile) rows(rows [][]string) error {
 	return nil
 }
 
+// close leaves no file behind that holds nothing.
 func (f *csvFile) close() {
-	if f != nil {
-		f.file.Close()
+	if f == nil {
+		return
+	}
+	f.file.Close()
+	if f.created && !f.begun {
+		os.Remove(f.path)
 	}
 }
 

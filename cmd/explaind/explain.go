@@ -101,6 +101,7 @@ func (a *app) explain(ctx context.Context, f explainCommandFlags, args []string)
 	if err != nil {
 		return err
 	}
+	a.warnOfOptions(&f.options, config)
 	config.Rendering.OverlayPng, config.Rendering.ComparisonPng, config.Rendering.Values = f.out != "", f.figure, f.values
 	err = c.explainAll(ctx, config, pictures, r, func(p picture, answer *pb.ExplainResponse) error {
 		line := c.newExplainLine(p, answer, config)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,7 +37,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	f.model.register(cmd.Flags())
 	flags := cmd.Flags()
 	registerLayers(flags, &f.layers)
-	flags.StringArrayVarP(&f.classes, "class", "c", nil, "`CLASS` to explain, by index or label; may be repeated (default: the most probable one)")
+	flags.StringArrayVarP(&f.classes, "class", "c", nil, "`CLASS` to explain, by index or label; may be repeated, and adds to --top-k and --rank (default: the most probable one)")
 	flags.Int32VarP(&f.topK, "top-k", "k", 0, "explain this `NUMBER` of the most probable classes")
 	flags.IntSliceVar(&f.ranks, "rank", nil, "explain the class of this `RANK`: 1 the most probable, 2 the runner-up, …; separated by commas")
 	flags.StringVar(&f.versus, "versus", "", "explain why the class rather than this `CLASS`, by index or label")
@@ -60,10 +61,37 @@ func registerLayers(flags *pflag.FlagSet, layers *[]string) {
 }
 
 func registerMethods(cmd *cobra.Command, methods *[]string, fallback string) {
-	cmd.Flags().StringSliceVar(methods, "method", nil, "`METHODS`, separated by commas; 'explaind layers' lists them (default: "+fallback+")")
+	cmd.Flags().StringSliceVar(methods, "method", nil, "`METHODS`, separated by commas (default: "+fallback+"); 'explaind layers' tells which fit a model:\n"+
+		inLines(methodChoices(), mostHelpColumns))
 	cmd.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return methodChoices(), cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// mostHelpColumns is how wide the list of methods is in the help.
+const mostHelpColumns = 76
+
+// inLines puts commas between the words, and begins a new line before one that would be too wide.
+func inLines(words []string, columns int) string {
+	var text strings.Builder
+	width := 0
+	for i, word := range words {
+		if i < len(words)-1 {
+			word += ","
+		}
+		switch {
+		case i == 0:
+		case width+1+len(word) > columns:
+			text.WriteByte('\n')
+			width = 0
+		default:
+			text.WriteByte(' ')
+			width++
+		}
+		text.WriteString(word)
+		width += len(word)
+	}
+	return text.String()
 }
 
 func (w *word) registerScore(cmd *cobra.Command) {

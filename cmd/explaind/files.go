@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,6 +105,16 @@ func makeFolder(flag, path string) error {
 		return fmt.Errorf("%s: the folder %s cannot be made: %w", flag, path, plain(err))
 	}
 	return nil
+}
+
+// openUntouched opens a file that is to be written later, and leaves what is in it. created tells that it was not there.
+func openUntouched(path string) (file *os.File, created bool, err error) {
+	file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if !errors.Is(err, fs.ErrExist) {
+		return file, err == nil, err
+	}
+	file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	return file, false, err
 }
 
 func writeFile(path string, data []byte) error {

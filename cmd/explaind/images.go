@@ -82,7 +82,7 @@ func inFolder(dir string) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("the folder holds no image (%s)", strings.Join(extensions, ", "))
+		return nil, fmt.Errorf("the folder holds no image (%s); subfolders are not searched", strings.Join(extensions, ", "))
 	}
 	return found, nil
 }

@@ -43,6 +43,11 @@ func TestFindPictures(t *testing.T) {
 		for _, m := range failed {
 			missing = append(missing, m.argument)
 		}
+		for _, m := range failed {
+			if folder := m.argument == "empty"; folder != strings.HasSuffix(m.err.Error(), "; subfolders are not searched") {
+				t.Errorf("%s: %v", m.argument, m.err)
+			}
+		}
 		if !slices.Equal(paths, strings.Fields(c.paths)) {
 			t.Errorf("%s: pictures %q, want %q", c.arguments, paths, c.paths)
 		}

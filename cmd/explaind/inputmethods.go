@@ -21,22 +21,19 @@ func (c *client) ofInput(x *pb.Explanation) bool {
 	return slices.Contains(c.model.GetInputMethods(), x.GetMethod())
 }
 
-// distinct leaves out what a method that looks at no layer repeats for each of several layers.
+// distinct leaves out what repeats another explanation: that of a method that looks at no layer, for each of several layers,
+// and that of a class that was named twice, by its rank and by its name.
 func (c *client) distinct(list []*pb.Explanation) []*pb.Explanation {
 	type key struct {
 		method pb.Method
+		layer  string
 		class  int32
 	}
-	seen := map[key]string{}
+	seen := map[key]bool{}
 	return slices.DeleteFunc(slices.Clone(list), func(x *pb.Explanation) bool {
-		if !c.ofInput(x) {
-			return false
-		}
-		k := key{x.GetMethod(), x.GetTarget().GetClassIndex()}
-		first, again := seen[k]
-		if !again {
-			seen[k] = x.GetLayer()
-		}
-		return again && first != x.GetLayer()
+		k := key{x.GetMethod(), c.layerOf(x), x.GetTarget().GetClassIndex()}
+		again := seen[k]
+		seen[k] = true
+		return again
 	})
 }

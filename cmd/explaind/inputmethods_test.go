@@ -41,12 +41,23 @@ func TestMethodsOfTheInput(t *testing.T) {
 	}
 }
 
-// One class that is asked for twice has two explanations; that is no repetition of layers.
+// One class that is asked for by its rank and by its name is explained once, with one file.
 func TestOneClassTwice(t *testing.T) {
 	r := newRig(t, "colours")
-	o := r.run("explain", halfRed(t, t.TempDir()), "--model", r.model("colours"), "--method", "saliency", "--rank", "1", "--class", "red", "--out", "", "--json").want(t, statusGood)
-	if line := lines[explainLine](t, o)[0]; len(line.Explanations) != 2 {
-		t.Errorf("%d explanations", len(line.Explanations))
+	for _, ranks := range [][]string{{"--rank", "1,2"}, {"--top-k", "2"}} {
+		out := t.TempDir()
+		args := append([]string{"explain", halfRed(t, t.TempDir()), "--model", r.model("colours"), "--method", "saliency,grad_cam", "--class", "red", "--out", out, "--json"}, ranks...)
+		var got []string
+		for _, e := range lines[explainLine](t, r.run(args...).want(t, statusGood))[0].Explanations {
+			got = append(got, filepath.Base(e.Overlay))
+		}
+		want := []string{"half.saliency.0_red.png", "half.block_features.grad_cam.0_red.png", "half.saliency.1_green.png", "half.block_features.grad_cam.1_green.png"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: got %q, want %q", ranks, got, want)
+		}
+		if files, err := os.ReadDir(out); err != nil || len(files) != len(want) {
+			t.Errorf("%v: files %v, %v", ranks, files, err)
+		}
 	}
 }
 

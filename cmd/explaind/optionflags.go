@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
@@ -20,6 +21,8 @@ type optionFlags struct {
 	statistic, scoreCamForm word
 	pathBaseline            word
 	patchBaseline           word
+
+	flags *pflag.FlagSet // tells which were given
 }
 
 func (f *optionFlags) register(cmd *cobra.Command) {
@@ -28,6 +31,7 @@ func (f *optionFlags) register(cmd *cobra.Command) {
 
 func (f *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	f.flags = flags
 	flags.Int64Var(&f.seed, "seed", 0, "`NUMBER` that the random numbers of methods, and the noise of ROAD, follow from")
 	flags.BoolVar(&f.augSmooth, "aug-smooth", false, "average the maps of six variants of the image: mirrored or not, times 1, 0.9 and 1.1")
 	flags.BoolVar(&f.eigenSmooth, "eigen-smooth", false, "the first principal component of the weighted activations instead of their sum")

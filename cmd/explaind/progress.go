@@ -25,13 +25,28 @@ type progress struct {
 	out     io.Writer
 	images  int
 	done    int
+	begun   bool   // the bar is there
 	atWork  string // path of the image beside the bar; "" for none
+	place   int64  // of that image among all
 	bar     *progressbar.ProgressBar
 }
 
 func (a *app) newProgress(images int) *progress {
 	p := &progress{visible: isTerminal(a.stderr), out: a.stderr, images: images}
-	if p.visible && images > fewImages {
+	if !p.visible {
+		return p
+	}
+	p.bar = progressbar.NewOptions(p.images,
+		progressbar.OptionSetWriter(p.out),
+		progressbar.OptionSetDescription(aboutImages),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetItsString("images"),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetPredictTime(false), // nothing is known before one image is done
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+	)
+	if images > fewImages {
 		p.begin()
 	}
 	return p
@@ -40,37 +55,46 @@ func (a *app) newProgress(images int) *progress {
 const aboutImages = "images"
 
 func (p *progress) begin() {
-	p.bar = progressbar.NewOptions(p.images,
-		progressbar.OptionSetWriter(p.out),
-		progressbar.OptionSetDescription(aboutImages),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("images"),
-		progressbar.OptionFullWidth(),
-		progressbar.OptionClearOnFinish(),
-	)
+	p.begun = true
+	if p.done > 0 {
+		p.predict()
+	}
 	p.bar.Add(p.done)
 }
 
-// describe shows how many passes of a method are done for an image. It is what makes a bar appear for few images.
+// predict shows how fast the work is, and how long it will take.
+func (p *progress) predict() {
+	progressbar.OptionShowIts()(p.bar)
+	progressbar.OptionSetPredictTime(true)(p.bar)
+}
+
+// describe shows how many passes of a method are done for an image. It is what makes a bar appear for few images. Of
+// several images at work it shows the first, until that is done.
 func (p *progress) describe(image picture, done *pb.Progress) {
 	if !p.visible || p.done >= p.images {
 		return
 	}
-	if p.bar == nil {
+	if p.atWork != "" && p.place < done.GetSequence() {
+		return
+	}
+	if !p.begun {
 		p.begin()
 	}
-	p.atWork = image.path
+	p.atWork, p.place = image.path, done.GetSequence()
 	name := []rune(printable(filepath.Base(image.path)))
 	if len(name) > mostNameRunes {
 		name = append(name[:mostNameRunes-1], '…')
 	}
-	p.bar.Describe(fmt.Sprintf("%s %s %d/%d", string(name), methodName(done.GetMethod()), done.GetDone(), done.GetTotal()))
+	measuring := ""
+	if done.GetMeasuring() {
+		measuring = "measuring "
+	}
+	p.bar.Describe(fmt.Sprintf("%s %s%s %d/%d", string(name), measuring, methodName(done.GetMethod()), done.GetDone(), done.GetTotal()))
 }
 
 // hide makes room for a line of output.
 func (p *progress) hide() {
-	if p.bar != nil {
+	if p.begun {
 		p.bar.Clear()
 	}
 }
@@ -78,13 +102,14 @@ func (p *progress) hide() {
 // step counts one image, and draws the bar again.
 func (p *progress) step(path string) {
 	p.done++
-	if p.bar == nil {
+	if !p.begun {
 		return
 	}
 	if p.atWork == path {
 		p.atWork = ""
 		p.bar.Describe(aboutImages)
 	}
+	p.predict()
 	p.bar.Add(1)
 }
 

@@ -87,15 +87,19 @@ func (s *slowServer) ExplainStream(stream explainStream) error {
 	}
 	s.asked = first.GetConfig().GetProgress()
 	stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Started{Started: &pb.Started{}}})
+	send := func(p *pb.Progress) {
+		stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Progress{Progress: p}})
+	}
 	working := func(sequence int64, method pb.Method, done int64) {
-		stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Progress{Progress: &pb.Progress{
-			Sequence: sequence, Method: method, Done: done, Total: 4000}}})
+		send(&pb.Progress{Sequence: sequence, Method: method, Done: done, Total: 4000})
 	}
 	answer := func(sequence int64) {
 		stream.Send(&pb.ExplainStreamResponse{Message: &pb.ExplainStreamResponse_Result{Result: &pb.ItemResult{
 			Sequence: sequence, Response: &pb.ExplainResponse{Predictions: []*pb.ClassScore{{Label: "odd"}}}}}})
 	}
 	working(0, pb.Method_METHOD_RISE, 120)
+	working(1, pb.Method_METHOD_OCCLUSION, 5555)
+	send(&pb.Progress{Sequence: 0, Method: pb.Method_METHOD_RISE, Done: 24, Total: 50, Measuring: true})
 	working(-1, pb.Method_METHOD_RISE, 1111)
 	working(99, pb.Method_METHOD_RISE, 2222)
 	answer(0)
@@ -121,15 +125,18 @@ func TestProgressOfLongMethods(t *testing.T) {
 	if o.status != statusGood || !server.asked {
 		t.Fatalf("status %d, progress asked for: %v\n%s", o.status, server.asked, o.stderr)
 	}
-	for _, text := range []string{"first.png rise 120/4000", "(0/2", "a name that is much too… occlusion 7/4000", "(1/2"} {
+	for _, text := range []string{"first.png rise 120/4000", "first.png measuring rise 24/50", "(0/2", "a name that is much too… occlusion 7/4000", "(1/2"} {
 		if !strings.Contains(o.stderr, text) {
 			t.Errorf("the terminal lacks %q:\n%q", text, o.stderr)
 		}
 	}
-	for _, text := range []string{"1111", "2222", "3333", "4444"} {
+	for _, text := range []string{"1111", "2222", "3333", "4444", "5555"} {
 		if strings.Contains(o.stderr, text) {
-			t.Errorf("the terminal shows %q, of an image that is answered or was never sent:\n%q", text, o.stderr)
+			t.Errorf("the terminal shows %q, of an image that is answered, was never sent or is not the first at work:\n%q", text, o.stderr)
 		}
+	}
+	if rate, done := strings.Index(o.stderr, " images/"), strings.Index(o.stderr, "(1/2"); rate < done {
+		t.Errorf("a rate before any image is done:\n%q", o.stderr)
 	}
 	if strings.Contains(o.stdout, "rise 120") {
 		t.Errorf("progress on standard output:\n%s", o.stdout)

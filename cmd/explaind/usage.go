@@ -54,7 +54,28 @@ func badFlag(cmd *cobra.Command, err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = fmt.Errorf("--%s %q %s", bad.GetFlag().Name, bad.GetValue(), whatIsWrong(bad))
 	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if near := nearFlags(cmd, unknown.GetSpecifiedName()); len(near) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		}
+	}
 	return usageError{cmd, err}
+}
+
+// nearFlags are the flags of a command that look like what was typed, by the rule that cobra has for commands.
+func nearFlags(cmd *cobra.Command, typed string) []string {
+	if len(typed) < 3 { // anything is near
+		return nil
+	}
+	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	near := flags.SuggestionsFor(typed)
+	for i, name := range near {
+		near[i] = "--" + name
+	}
+	return near
 }
 
 // whatIsWrong continues "--top-k three …".

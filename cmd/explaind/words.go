@@ -95,6 +95,11 @@ func methodChoices() []string {
 	return (&word{prefix: "METHOD_", values: pb.Method_value}).choices()
 }
 
+// statistics are the names of methods that are smooth_grad with another statistic, and that statistic.
+var statistics = map[string]string{"vargrad": "variance", "squaregrad": "square", "smoothgradsquared": "square"}
+
+var compact = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // parseMethods reads names as people type them: grad_cam, Grad-CAM++, METHOD_CAM.
 func parseMethods(names []string) ([]pb.Method, error) {
 	var known []explaind.Method
@@ -104,6 +109,9 @@ func parseMethods(names []string) ([]pb.Method, error) {
 	methods := make([]pb.Method, len(names))
 	for i, name := range names {
 		m, err := explaind.ParseMethod(name, known)
+		if statistic := statistics[compact.Replace(strings.ToLower(name))]; err != nil && statistic != "" {
+			return nil, fmt.Errorf("--method: %q is a form of smooth_grad; ask for --method smooth_grad --noise-statistic %s", name, statistic)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--method: %w", err)
 		}

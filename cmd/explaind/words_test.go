@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -29,6 +30,12 @@ func TestParseMethods(t *testing.T) {
 	want := []pb.Method{pb.Method_METHOD_GRAD_CAM_PLUS_PLUS, pb.Method_METHOD_CAM, pb.Method_METHOD_ARTICLE_GRAD_CAM}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v %v", got, err)
+	}
+	for name, statistic := range map[string]string{"vargrad": "variance", "Var-Grad": "variance", "square_grad": "square"} {
+		_, err := parseMethods([]string{"cam", name})
+		if want := "--method smooth_grad --noise-statistic " + statistic; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
 	}
 	if name := methodName(pb.Method(999)); name != "999" { // of a newer server
 		t.Errorf("an unknown method is called %q", name)

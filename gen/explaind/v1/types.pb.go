@@ -2044,7 +2044,7 @@ type Explanation struct {
 	Heatmap    *Heatmap    `protobuf:"bytes,4,opt,name=heatmap,proto3" json:"heatmap,omitempty"`
 	HeatmapPng []byte      `protobuf:"bytes,5,opt,name=heatmap_png,json=heatmapPng,proto3" json:"heatmap_png,omitempty"`
 	OverlayPng []byte      `protobuf:"bytes,6,opt,name=overlay_png,json=overlayPng,proto3" json:"overlay_png,omitempty"`
-	// Present if it was asked for.
+	// Present if it was asked for and the probability of the class is finite.
 	Faithfulness *Faithfulness `protobuf:"bytes,7,opt,name=faithfulness,proto3" json:"faithfulness,omitempty"`
 	Flags        []Flag        `protobuf:"varint,8,rep,packed,name=flags,proto3,enum=explaind.v1.Flag" json:"flags,omitempty"`
 	// INTEGRATED_GRADIENTS, without aug_smooth: the score of the image less that of the baseline, which the map should add up
