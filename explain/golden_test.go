@@ -70,7 +70,7 @@ func TestGoldens(t *testing.T) {
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[explaind.Method]int{}
+	seen, smooth := map[explaind.Method]int{}, map[explaind.Method]int{}
 	for _, c := range cases {
 		for m, want := range c.Maps {
 			seen[m]++
@@ -81,6 +81,7 @@ func TestGoldens(t *testing.T) {
 			}
 		}
 		for m, want := range c.EigenSmooth {
+			smooth[m]++
 			c.check(t, string(m)+", eigen_smooth", m, c.evidence(), explaind.MethodOptions{EigenSmooth: true}, want)
 		}
 		c.check(t, "the authors' form", explaind.MethodGradCAMPlusPlus, c.evidence(),
@@ -93,7 +94,10 @@ func TestGoldens(t *testing.T) {
 	}
 	for _, d := range ofOneRun() {
 		if !d.Traits.Has(OfInput) && seen[d.Method] < 5 {
-			t.Errorf("%d goldens of %s", seen[d.Method], d.Method)
+			t.Errorf("%d goldens of %s; testdata/make_goldens.py makes them", seen[d.Method], d.Method)
+		}
+		if d.Traits.Has(Weighs) && smooth[d.Method] < 5 {
+			t.Errorf("%d goldens of %s with eigen_smooth; testdata/make_goldens.py makes them", smooth[d.Method], d.Method)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/explaind/explaind"
@@ -141,6 +142,39 @@ func TestArticleGradCAMPlusPlusReportsZeroAlpha(t *testing.T) {
 	for _, v := range h.Values {
 		if v != 0 {
 			t.Errorf("got %v, want zeros", h.Values)
+		}
+	}
+}
+
+// Σ g·A / ΣA of one channel at two positions, which may be of both signs. One whose sum is below a thousandth of Σ|A| is left
+// out, whatever its gradient.
+func TestXGradCAMOfBothSigns(t *testing.T) {
+	guarded := []explaind.Flag{explaind.FlagGuardedPole}
+	for what, c := range map[string]struct {
+		channels int
+		a, g     []float32
+		want     [2]float64
+		flags    []explaind.Flag
+	}{
+		"positive sum":                {1, []float32{4, -1}, []float32{1, 2}, [2]float64{8. / 3, 0}, nil},             // w = 2/3
+		"negative sum":                {1, []float32{-4, 1}, []float32{1, 2}, [2]float64{0, 2. / 3}, nil},             // w = −2/−3
+		"cancelled":                   {1, []float32{1, -1}, []float32{5, 3}, [2]float64{0, 0}, guarded},              // 2/0
+		"nearly cancelled":            {1, []float32{1, -1 + 1./1024}, []float32{5, 3}, [2]float64{0, 0}, guarded},    // ΣA is 0.0005 of Σ|A|
+		"just far enough off":         {1, []float32{1, -1 + 1./256}, []float32{1, 0}, [2]float64{255.93447, 0}, nil}, // 1/(1/256 + ε)
+		"off":                         {1, []float32{0, 0}, []float32{5, 3}, [2]float64{0, 0}, nil},
+		"one cancelled, one does not": {2, []float32{4, 1, -1, -1}, []float32{1, 5, 2, 3}, [2]float64{8. / 3, 0}, guarded},
+	} {
+		shape := []int{1, 2, c.channels}
+		e := &explaind.Evidence{Activations: &explaind.Tensor{Shape: shape, Data: c.a}, Gradients: &explaind.Tensor{Shape: shape, Data: c.g}}
+		h, flags, err := xGradCAM(e, &explaind.MethodOptions{})
+		if err != nil || !slices.Equal(flags, c.flags) {
+			t.Errorf("%s: flags %v, error %v; want %v", what, flags, err, c.flags)
+			continue
+		}
+		for i, want := range c.want {
+			if !(math.Abs(float64(h.Values[i])-want) <= 1e-6*max(want, 1)) {
+				t.Errorf("%s: the map is %v, want %v", what, h.Values, c.want)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
 	"github.com/explaind/explaind/internal/fakemodel"
 	"github.com/explaind/explaind/internal/fakerepo"
 	"github.com/explaind/explaind/service"
@@ -18,12 +19,12 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ofInput := []explaind.Method{"saliency", "gradient_x_input", "smooth_grad", "integrated_gradients", "occlusion", "rise"}
-	frozen := []explaind.Method{"eigen_cam", "score_cam", "saliency", "gradient_x_input", "smooth_grad", "integrated_gradients", "occlusion", "rise"}
-	features := []explaind.Method{
-		"cam", "grad_cam", "grad_cam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "eigen_grad_cam", "score_cam", "ablation_cam",
-		"saliency", "gradient_x_input", "smooth_grad", "integrated_gradients", "smooth_grad_cam_plus_plus", "occlusion", "rise",
-		"article_grad_cam", "article_grad_cam_plus_plus",
+	const lacking = explaind.NeedsGuidedGradients | explaind.NeedsKernel // what the model has at no layer
+	ofInput := methodsWithout(lacking, explain.OfInput)
+	frozen := methodsWithout(lacking|explaind.NeedsGradients|explaind.NeedsClassWeights|explaind.NeedsHead|explaind.NeedsCrossing, 0)
+	features := methodsWithout(lacking, 0)
+	if len(ofInput) < 6 || len(frozen) < 8 || len(features) < 19 {
+		t.Fatalf("too few methods are left: %v, %v, %v", ofInput, frozen, features)
 	}
 	if d.Ref.Name != "m" || d.Ref.Version != 1 || !reflect.DeepEqual(d.Methods, [][]explaind.Method{frozen, features}) || !slices.Equal(d.OfInput, ofInput) {
 		t.Errorf("description is %+v", d)

@@ -90,10 +90,11 @@ type outputter interface {
 }
 
 func (p *Predictor) run(ctx context.Context, images *explaind.Tensor) (*explaind.Prediction, error) {
+	predict := p.handle.Model.Predict
 	if p.config.RawOutputs {
-		return p.handle.Model.(outputter).PredictOutputs(ctx, images)
+		predict = p.handle.Model.(outputter).PredictOutputs
 	}
-	prediction, err := p.handle.Model.Predict(ctx, images)
+	prediction, err := predict(ctx, images)
 	return prediction, ofImage(err)
 }
 

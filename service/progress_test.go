@@ -39,8 +39,8 @@ func TestProgress(t *testing.T) {
 			[]string{"score_cam 0/3", "score_cam 0/3", "rise 0/20", "rise 8/20", "rise 16/20", "ablation_cam 0/3", "ablation_cam 0/3"}},
 		"faithfulness": {config{Faithfulness: true, Methods: list{"score_cam", "eigen_cam"}}, []string{
 			"score_cam 0/3",
-			"score_cam 0/50", "score_cam 8/50", "score_cam 16/50", "score_cam 24/50", "score_cam 32/50", "score_cam 40/50", "score_cam 48/50",
-			"eigen_cam 0/50", "eigen_cam 8/50", "eigen_cam 16/50", "eigen_cam 24/50", "eigen_cam 32/50", "eigen_cam 40/50", "eigen_cam 48/50",
+			"measuring score_cam 0/50", "measuring score_cam 8/50", "measuring score_cam 16/50", "measuring score_cam 24/50", "measuring score_cam 32/50", "measuring score_cam 40/50", "measuring score_cam 48/50",
+			"measuring eigen_cam 0/50", "measuring eigen_cam 8/50", "measuring eigen_cam 16/50", "measuring eigen_cam 24/50", "measuring eigen_cam 32/50", "measuring eigen_cam 40/50", "measuring eigen_cam 48/50",
 		}},
 		"variants": {config{Methods: list{"occlusion"}, Options: method{AugSmooth: true, Occlusion: explaind.OcclusionOptions{Patch: 2, Stride: 1}}},
 			[]string{
@@ -54,7 +54,13 @@ func TestProgress(t *testing.T) {
 		}
 		var got []string
 		image := pixels(4, 4)
-		_, err = e.Explain(t.Context(), &image, func(p service.Progress) { got = append(got, fmt.Sprintf("%s %d/%d", p.Method, p.Done, p.Total)) })
+		_, err = e.Explain(t.Context(), &image, func(p service.Progress) {
+			told := fmt.Sprintf("%s %d/%d", p.Method, p.Done, p.Total)
+			if p.Measuring {
+				told = "measuring " + told
+			}
+			got = append(got, told)
+		})
 		e.Close()
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: told %q, %v\nwant %q", what, got, err, c.want)

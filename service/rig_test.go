@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/explain"
 	"github.com/explaind/explaind/internal/fakemodel"
 	"github.com/explaind/explaind/internal/fakerepo"
 	"github.com/explaind/explaind/service"
@@ -50,6 +52,14 @@ func reason(err error) string {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// methodsWithout are those that need nothing of lacking and have the traits, in the order of the table.
+func methodsWithout(lacking explaind.Needs, traits explain.Traits) []explaind.Method {
+	return slices.DeleteFunc(explain.Methods(), func(m explaind.Method) bool {
+		d, err := explain.Lookup(m)
+		return err != nil || d.Needs&lacking != 0 || !d.Traits.Has(traits)
+	})
+}
 
 // meter is a model with two layers of the same activations that keeps account of its runs.
 type meter struct {

@@ -34,4 +34,4 @@ def test_measurements_can_be_repeated(binary, models, tmp_path):
     for row in table.csv.DictReader(measured.open(newline="")):
         want = recorded[row["method"]][f".cache/comparison/{pathlib.Path(row['image']).name}"]
         for column in ("probability", "average_drop", "deletion_auc", "insertion_auc", "road"):
-            assert abs(float(row[column]) - float(want[column])) < 5e-3, (row["image"], row["method"], column)
+            assert abs(float(row[column]) - float(want[column])) < 2e-2, (row["image"], row["method"], column)

@@ -10,7 +10,7 @@ from photos import FOLDER
 from references import Reference, heatmap, tensor
 
 ARTICLE = ("article_cam", "article_grad_cam", "article_grad_cam_plus_plus")
-METHODS = (
+METHODS = (  # those of one run at a layer; the others are in test_methods.py
     *("cam", "grad_cam", "grad_cam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "eigen_grad_cam"),
     *ARTICLE,
 )
@@ -57,9 +57,24 @@ def test_the_zoo_is_complete(zoo_client, zoo, stubs):
 def test_every_method_has_references(zoo):
     """A model's reference leaves out the methods that rounding errors could decide about; no method may fall out so."""
     cases = [case for name in names(zoo) for case in Reference(zoo / name / "reference").document["cases"]]
+    made = {method for case in cases for method in case["maps"]} - {f"{method}_input" for method in ARTICLE}
+    assert made <= set(METHODS), f"references that no test reads: add {made - set(METHODS)} to METHODS"
     counts = {method: sum(method in case["maps"] for case in cases) for method in METHODS}
     assert all(count >= len(cases) / 3 for method, count in counts.items() if method not in ("cam", *ARTICLE)), counts
     assert all(counts[method] >= 4 for method in ("cam", *ARTICLE)), counts
+
+
+def test_every_method_is_compared(zoo, stubs):
+    """The methods of the protocol are those of the references: of METHODS, or of internal/zoo/asked.py."""
+    asked = [p for p in zoo.glob("*/reference/asked.json") if (p.parent / "complete").exists()]
+    assert asked
+    methods = {name.removeprefix("METHOD_").lower() for name, _ in stubs.types.Method.items()} - {"unspecified"}
+    for path in asked:
+        requests = Reference(path.parent, path.name).document["requests"]
+        compared = {*METHODS, *(request["method"] for request in requests)}
+        missing, unknown = methods - compared, compared - methods
+        assert not missing, f"{path} and METHODS have no {missing}: CONTRIBUTING.md says where references are made"
+        assert not unknown, f"{unknown} are no methods of the protocol"
 
 
 def test_every_model_agrees_with_tensorflow(zoo_client, zoo, stubs, subtests):

@@ -29,7 +29,7 @@ func checkRaw(t *testing.T, s *sight, w why, o *pb.MethodOptions, e *pb.Explanat
 	if manyPasses(e.GetMethod()) || o.GetEigenSmooth() {
 		tolerance = 1e-4
 	}
-	s.raw(e.GetMethod(), w, o).checkWithin(t, e.GetHeatmap(), tolerance)
+	s.raw(t, e.GetMethod(), w, o).checkWithin(t, e.GetHeatmap(), tolerance)
 }
 
 // quick are settings with which methods of many passes take few, none of them the default.

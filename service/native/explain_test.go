@@ -103,7 +103,7 @@ func TestExplainNumbers(t *testing.T) {
 					}
 					near(t, "probability", e.GetTarget().GetProbability(), seen.probs[x.class])
 					near(t, "logit", e.GetTarget().GetLogit(), seen.logits[x.class])
-					seen.raw(m, why{score == pb.Score_SCORE_PROBABILITY, x.class, x.versus}, nil).check(t, e.GetHeatmap())
+					seen.raw(t, m, why{score == pb.Score_SCORE_PROBABILITY, x.class, x.versus}, nil).check(t, e.GetHeatmap())
 				})
 			}
 		}
@@ -131,7 +131,7 @@ func TestExplainDefaults(t *testing.T) {
 			if e.GetMethod() != gradCAM || e.GetLayer() != "block/features" || e.GetHeatmapPng() != nil || e.GetOverlayPng() != nil {
 				t.Errorf("explanation is %v", e)
 			}
-			seen.raw(gradCAM, of(seen.ranked(1)), nil).bilinear(4, 4).check(t, e.GetHeatmap())
+			seen.raw(t, gradCAM, of(seen.ranked(1)), nil).bilinear(4, 4).check(t, e.GetHeatmap())
 		})
 	}
 }
@@ -167,7 +167,7 @@ func TestResolutions(t *testing.T) {
 	small := mixed(4, 4)
 	large := painting{8, 8, func(x, y int) [3]uint8 { return small.at(x/2, y/2) }}
 	seen := look(small.inputs(), 3)
-	raw := seen.raw(gradCAM, of(1), nil)
+	raw := seen.raw(t, gradCAM, of(1), nil)
 	r := start(t, one(colours()))
 	for _, c := range []struct {
 		resolution    pb.Resolution
@@ -198,7 +198,7 @@ func TestCrop(t *testing.T) {
 	r := start(t, one(m))
 	p := mixed(16, 8)
 	middle := painting{4, 4, func(x, y int) [3]uint8 { return p.at(6+x, 2+y) }}
-	raw := look(middle.inputs(), 3).raw(gradCAM, of(0), nil)
+	raw := look(middle.inputs(), 3).raw(t, gradCAM, of(0), nil)
 	part := raw.bilinear(4, 4)
 	whole := make(heat, 8)
 	for y := range whole {

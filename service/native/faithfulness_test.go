@@ -27,7 +27,7 @@ func TestFaithfulness(t *testing.T) {
 				at = seen.early()
 			}
 			t.Run(name("%v %s %v %+v", resolution, e.GetLayer(), e.GetMethod(), w), func(t *testing.T) {
-				checkFaithfulness(t, e.GetFaithfulness(), seen.faithfulness(at.raw(e.GetMethod(), w, o).bilinear(6, 8), w.class, o))
+				checkFaithfulness(t, e.GetFaithfulness(), seen.faithfulness(at.raw(t, e.GetMethod(), w, o).bilinear(6, 8), w.class, o))
 			})
 		}
 	}

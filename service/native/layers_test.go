@@ -51,7 +51,7 @@ func TestFusion(t *testing.T) {
 	fused := func(m pb.Method, w why, how pb.Fusion, o *pb.MethodOptions) heat {
 		var maps []heat
 		for _, s := range []*sight{seen, seen.early()} {
-			h := s.raw(m, w, o).overMax()
+			h := s.raw(t, m, w, o).overMax()
 			if m == layerCAM {
 				h = h.each(func(_, _ int, v float64) float64 { return math.Tanh(2 * v) })
 			}
@@ -108,7 +108,7 @@ func TestFusionOfOne(t *testing.T) {
 		for _, m := range []pb.Method{gradCAM, layerCAM} {
 			got := explain(t, r, p.image(t), &pb.ExplainConfig{Methods: []pb.Method{m}, Layers: layers, Targets: []*pb.Target{class(1)},
 				Options: &pb.MethodOptions{Fusion: pb.Fusion_FUSION_MEAN}, Rendering: atLayer})
-			want := seen.raw(m, of(1), nil).overMax()
+			want := seen.raw(t, m, of(1), nil).overMax()
 			if m == layerCAM {
 				want = want.each(func(_, _ int, v float64) float64 { return math.Tanh(2 * v) })
 			}
@@ -151,7 +151,7 @@ func TestAugSmooth(t *testing.T) {
 							if layer == early {
 								at = at.early()
 							}
-							h := at.raw(m, w, o).overMax()
+							h := at.raw(t, m, w, o).overMax()
 							if mirror {
 								h = h.mirrored()
 							}

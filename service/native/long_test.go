@@ -138,7 +138,7 @@ func TestOthersPassLongMethods(t *testing.T) {
 	seen := look(mixed(8, 6).inputs(), 3)
 	for range 5 {
 		got := explain(t, r, mixed(8, 6).image(t), &pb.ExplainConfig{Targets: []*pb.Target{class(1)}, Rendering: atLayer})
-		seen.raw(gradCAM, of(1), nil).check(t, got.GetExplanations()[0].GetHeatmap())
+		seen.raw(t, gradCAM, of(1), nil).check(t, got.GetExplanations()[0].GetHeatmap())
 	}
 	other, _ := dialogue{r, predictTalk}.begin(t, t.Context(), talkConfig{})
 	for i := range int64(5) {

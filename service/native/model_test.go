@@ -1,6 +1,8 @@
 package native_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -10,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/explaind/explaind"
+	known "github.com/explaind/explaind/explain"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
@@ -44,6 +47,15 @@ func TestGetModel(t *testing.T) {
 	spec.Warnings = []string{"a warning"}
 	r := start(t, one(m))
 	got := must[*pb.GetModelResponse](t)(r.GetModel(t.Context(), &pb.GetModelRequest{Model: "colours", Version: 1}))
+	const lacking = explaind.NeedsGuidedGradients | explaind.NeedsKernel // what the model has at no layer
+	features := listed("methods", lacking, 0)
+	frozen := listed("methods", lacking|explaind.NeedsGradients|explaind.NeedsClassWeights|explaind.NeedsHead|explaind.NeedsCrossing, 0)
+	ofInput := listed("input_methods", lacking, known.OfInput)
+	for list, least := range map[string]int{features: 19, frozen: 8, ofInput: 6} {
+		if n := strings.Count(list, "METHOD_"); n < least {
+			t.Fatalf("only %d methods are left: %s", n, list)
+		}
+	}
 	same(t, got, `
 		model { name: "colours" version: 1 digest: "fa4ered" }
 		input { name: "x" height: 4 width: 4 channels: 3 dtype: "float32" }
@@ -52,23 +64,26 @@ func TestGetModel(t *testing.T) {
 		head { output: "y" activation: "softmax" classes: 3 pooled_layer: "block/features" }
 		labels: "red" labels: "green" labels: "blue"
 		preprocessing { mode: "unit" channels: "RGB" resize: "bilinear" crop: "none" }
-		layers { name: "frozen" op: "AvgPool" height: 2 width: 2 channels: 3 reason: "operation Frozen has no gradient"
-			methods: METHOD_EIGEN_CAM methods: METHOD_SCORE_CAM methods: METHOD_SALIENCY methods: METHOD_GRADIENT_X_INPUT methods: METHOD_SMOOTH_GRAD
-			methods: METHOD_INTEGRATED_GRADIENTS methods: METHOD_OCCLUSION methods: METHOD_RISE
-		}
+		layers { name: "frozen" op: "AvgPool" height: 2 width: 2 channels: 3 reason: "operation Frozen has no gradient" `+frozen+`}
 		layers {
 			name: "block/features" aliases: "features" aliases: "block/features/AvgPool:0" op: "AvgPool" height: 2 width: 2 channels: 3
-			methods: METHOD_CAM methods: METHOD_GRAD_CAM methods: METHOD_GRAD_CAM_PLUS_PLUS methods: METHOD_HIRES_CAM methods: METHOD_XGRAD_CAM
-			methods: METHOD_LAYER_CAM methods: METHOD_EIGEN_CAM methods: METHOD_EIGEN_GRAD_CAM methods: METHOD_SCORE_CAM methods: METHOD_ABLATION_CAM
-			methods: METHOD_SALIENCY methods: METHOD_GRADIENT_X_INPUT methods: METHOD_SMOOTH_GRAD methods: METHOD_INTEGRATED_GRADIENTS
-			methods: METHOD_SMOOTH_GRAD_CAM_PLUS_PLUS methods: METHOD_OCCLUSION methods: METHOD_RISE
-			methods: METHOD_ARTICLE_GRAD_CAM methods: METHOD_ARTICLE_GRAD_CAM_PLUS_PLUS
+			`+features+`
 		}
-		input_methods: METHOD_SALIENCY input_methods: METHOD_GRADIENT_X_INPUT input_methods: METHOD_SMOOTH_GRAD
-		input_methods: METHOD_INTEGRATED_GRADIENTS input_methods: METHOD_OCCLUSION input_methods: METHOD_RISE
+		`+ofInput+`
 		default_layer: "block/features"
 		warnings: "a warning"
 		versions { version: 1 state: MODEL_STATE_READY digest: "fa4ered" }`)
+}
+
+// listed are the methods that need nothing of lacking and have the traits, as a repeated field of the text format.
+func listed(field string, lacking explaind.Needs, traits known.Traits) string {
+	var list strings.Builder
+	for _, m := range known.Methods() {
+		if d, err := known.Lookup(m); err == nil && d.Needs&lacking == 0 && d.Traits.Has(traits) {
+			fmt.Fprintf(&list, "%s: METHOD_%s ", field, strings.ToUpper(string(m)))
+		}
+	}
+	return list.String()
 }
 
 // Zero values of a model's preprocessing are spelled out.

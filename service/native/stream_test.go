@@ -29,7 +29,7 @@ func checkShade(t *testing.T, r *result) {
 		near(t, name("probability of sequence %d", r.sequence), p.GetProbability(), s.probs[p.GetClassIndex()])
 	}
 	if e, ok := r.answer.(*pb.ExplainResponse); ok {
-		s.raw(gradCAM, of(s.ranked(1)), nil).bilinear(4, 4).check(t, e.GetExplanations()[0].GetHeatmap())
+		s.raw(t, gradCAM, of(s.ranked(1)), nil).bilinear(4, 4).check(t, e.GetExplanations()[0].GetHeatmap())
 	}
 }
 
