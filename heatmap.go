@@ -21,7 +21,7 @@ func NewHeatmap(height, width int) *Heatmap {
 func (h *Heatmap) Range() (lo, hi float32) {
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range h.Values {
-		if !finite(v) {
+		if !Finite(v) {
 			continue
 		}
 		if v < lo {
@@ -37,8 +37,8 @@ func (h *Heatmap) Range() (lo, hi float32) {
 	return lo, hi
 }
 
-// finite is false for NaN and infinities, whose difference from themselves is NaN.
-func finite(v float32) bool { return v-v == 0 }
+// Finite is false for NaN and infinities, whose difference from themselves is NaN.
+func Finite(v float32) bool { return v-v == 0 }
 
 // ReLU sets negative values to zero, in place.
 func (h *Heatmap) ReLU() *Heatmap {
@@ -78,7 +78,7 @@ func (h *Heatmap) Normalize() []Flag {
 
 func (h *Heatmap) dropNonFinite() (found bool) {
 	for i, v := range h.Values {
-		if !finite(v) {
+		if !Finite(v) {
 			h.Values[i], found = 0, true
 		}
 	}

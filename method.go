@@ -120,6 +120,11 @@ const (
 // Has tells whether all of other is in n.
 func (n Needs) Has(other Needs) bool { return n&other == other }
 
+// OfScore tells whether gradients are needed, of whatever kind: they are those of one score.
+func (n Needs) OfScore() bool {
+	return n&(NeedsGradients|NeedsInputGradients|NeedsGuidedGradients) != 0
+}
+
 // Score is the number whose change a gradient measures.
 type Score int
 

@@ -26,10 +26,5 @@ func eigenGradCAM(e *explaind.Evidence, _ *explaind.MethodOptions) (*explaind.He
 	if err := check(e, explaind.NeedsGradients); err != nil {
 		return nil, nil, err
 	}
-	o := newMatrix(e.Activations)
-	for i, g := range e.Gradients.Data {
-		o.values[i] *= float64(g)
-	}
-	o.centre()
-	return o.principal(), nil, nil
+	return component(e.Activations, func(i int) float64 { return float64(e.Gradients.Data[i]) }), nil, nil
 }

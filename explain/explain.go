@@ -56,11 +56,6 @@ const (
 // Has tells whether all of other is in t.
 func (t Traits) Has(other Traits) bool { return t&other == other }
 
-// DependsOnScore tells whether a method looks at gradients, which are those of one score.
-func DependsOnScore(d Definition) bool {
-	return d.Needs&(explaind.NeedsGradients|explaind.NeedsInputGradients|explaind.NeedsGuidedGradients) != 0
-}
-
 // Size is what the number of passes depends on: the image's size, and the layer's number of channels.
 type Size struct{ Height, Width, Channels int }
 

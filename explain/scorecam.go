@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -72,15 +73,7 @@ func masking(a *explaind.Tensor, most int) []int {
 		}
 	}
 	if most > 0 && len(kept) > most {
-		slices.SortStableFunc(kept, func(j, k int) int {
-			switch {
-			case m.squares[j] > m.squares[k]:
-				return -1
-			case m.squares[j] < m.squares[k]:
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(kept, func(j, k int) int { return cmp.Compare(m.squares[k], m.squares[j]) })
 		kept = kept[:most]
 		slices.Sort(kept)
 	}

@@ -3,15 +3,20 @@ package explain
 import "github.com/explaind/explaind"
 
 // weighted is Σ_k w_k A^k, or with EigenSmooth the first principal component of the w_k A^k, as the library
-// pytorch-grad-cam has it: the matrix [Z, C] of the w_k A^k_ij, each column less its mean, projected on its first right
-// singular vector.
+// pytorch-grad-cam has it.
 func weighted(weights []float64, a *explaind.Tensor, o *explaind.MethodOptions) *explaind.Heatmap {
 	if !o.EigenSmooth {
 		return weightedSum(weights, a)
 	}
+	return component(a, func(i int) float64 { return weights[i%len(weights)] })
+}
+
+// component is the first principal component of a map of channels whose number i is multiplied by weight(i): the matrix
+// [Z, C] of the products, each column less its mean, projected on its first right singular vector.
+func component(a *explaind.Tensor, weight func(i int) float64) *explaind.Heatmap {
 	m := newMatrix(a)
 	for i := range m.values {
-		m.values[i] *= weights[i%m.channels]
+		m.values[i] *= weight(i)
 	}
 	m.centre()
 	return m.principal()
@@ -21,12 +26,7 @@ func weighted(weights []float64, a *explaind.Tensor, o *explaind.MethodOptions) 
 func weightedEach(e *explaind.Evidence, o *explaind.MethodOptions, of weight) *explaind.Heatmap {
 	a, g := e.Activations, e.Gradients
 	if o.EigenSmooth {
-		m := newMatrix(a)
-		for i := range m.values {
-			m.values[i] *= of.one(g.Data[i])
-		}
-		m.centre()
-		return m.principal()
+		return component(a, func(i int) float64 { return of.one(g.Data[i]) })
 	}
 	h := explaind.NewHeatmap(a.Shape[0], a.Shape[1])
 	channels := a.Shape[2]

@@ -2,7 +2,6 @@ package faithfulness
 
 import (
 	"context"
-	"math"
 
 	"github.com/explaind/explaind"
 )
@@ -28,7 +27,7 @@ func run(ctx context.Context, ask Probe, shape []int, rows int, passes []pass) (
 			return nil, malformed("%d pictures got %d probabilities", len(batch), len(answers))
 		}
 		for _, p := range answers {
-			if f := float64(p); math.IsNaN(f) || math.IsInf(f, 0) {
+			if !explaind.Finite(p) {
 				return nil, explaind.Errorf(explaind.FailedPrecondition, NonFiniteProbability,
 					"the class's probability is %v for one of the changed pictures, so faithfulness cannot be measured; ask for the explanation without it", p)
 			}

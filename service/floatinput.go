@@ -59,8 +59,8 @@ func floats(data []byte) ([]float32, error) {
 	values := make([]float32, len(data)/4)
 	for i := range values {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		if f := float64(values[i]); math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, explaind.FieldError("image.tensor.data", "NON_FINITE", "value %d is %v; all values must be finite", i, f)
+		if !explaind.Finite(values[i]) {
+			return nil, explaind.FieldError("image.tensor.data", "NON_FINITE", "value %d is %v; all values must be finite", i, values[i])
 		}
 	}
 	return values, nil

@@ -18,7 +18,7 @@ func (a *asker) measure(ctx context.Context, answer *ExplainAnswer, maps []rawMa
 	blurred := imaging.Blur(x)
 	reports := map[*explaind.Heatmap]*faithfulness.Report{} // a method of the input has one map for all layers
 	for i, m := range maps {
-		if !finite(m.evidence.Probability) {
+		if !explaind.Finite(m.evidence.Probability) {
 			continue // there is nothing to measure, as the map's flag says
 		}
 		if reports[m.heatmap] == nil {

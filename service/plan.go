@@ -253,7 +253,7 @@ func groups(methods []explain.Definition, asked explaind.Score) []group {
 		switch {
 		case m.Needs.Has(explaind.NeedsProbability):
 			join(explaind.ScoreProbability, i)
-		case m.Ask != nil || explain.DependsOnScore(m):
+		case m.Ask != nil || m.Needs.OfScore():
 			join(asked, i)
 		default:
 			easy = append(easy, i)

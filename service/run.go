@@ -158,7 +158,7 @@ func (a *asker) maps(ctx context.Context, found *evidence) ([]rawMap, error) {
 					return nil, err
 				}
 				for t, e := range found.of(g, 0, layer) {
-					if !finite(e.Logit) || !finite(e.Probability) {
+					if !explaind.Finite(e.Logit) || !explaind.Finite(e.Probability) {
 						answers[t].Flags = union(answers[t].Flags, []explaind.Flag{explaind.FlagNonFinite})
 					}
 					if p.saturates(m, g, e) {
@@ -203,11 +203,9 @@ func (a *asker) answer(ctx context.Context, d explain.Definition, score explaind
 	return out, nil
 }
 
-func finite(v float32) bool { return v-v == 0 }
-
 // saturates tells whether a method's gradients are those of a probability that has lost their digits.
 func (p *plan) saturates(method, group int, e *explaind.Evidence) bool {
-	return p.groups[group].score == explaind.ScoreProbability && explain.DependsOnScore(p.methods[method]) && saturated(e.Probability)
+	return p.groups[group].score == explaind.ScoreProbability && p.methods[method].Needs.OfScore() && saturated(e.Probability)
 }
 
 // saturated tells whether the gradient of a probability has lost its digits. It has the factor 1 − P, and a float32

@@ -20,7 +20,7 @@ func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*expla
 		return nil, err
 	}
 	found := newGathered(len(layers))
-	if t := oneRun(r); t != nil || !needsGradients(r.Needs) {
+	if t := oneRun(r); t != nil || !r.Needs.OfScore() {
 		err = m.explainAtOnce(ctx, r, layers, t, found)
 	} else {
 		err = m.explainRows(ctx, r, layers, found)
@@ -29,10 +29,6 @@ func (m *Model) Explain(ctx context.Context, r *explaind.ExplainRequest) (*expla
 		return nil, err
 	}
 	return m.evidence(ctx, r, layers, found)
-}
-
-func needsGradients(n explaind.Needs) bool {
-	return n&(explaind.NeedsGradients|explaind.NeedsInputGradients|explaind.NeedsGuidedGradients) != 0
 }
 
 // gathered is what the runs brought. What was not asked for is nil.
@@ -131,7 +127,7 @@ func (m *Model) explainAtOnce(ctx context.Context, r *explaind.ExplainRequest, l
 	}
 	m.wishOfInput(&w, r.Needs, found)
 	m.wishCrossing(&w, layers, r.Needs, false, found)
-	if !needsGradients(r.Needs) {
+	if !r.Needs.OfScore() {
 		t = nil
 	}
 	results, err := m.forward(ctx, w.refs, r.Images, t)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -148,16 +147,14 @@ func (s sidecar) check() error {
 	if !(in.CropFraction >= 0 && in.CropFraction <= 1) {
 		return sidecarError("input.crop_fraction is %v; it must be above 0 and at most 1", in.CropFraction)
 	}
-	if !finite(in.Scale) || slices.ContainsFunc(in.Mean, func(v float32) bool { return !finite(v) }) {
+	if !explaind.Finite(in.Scale) || slices.ContainsFunc(in.Mean, func(v float32) bool { return !explaind.Finite(v) }) {
 		return sidecarError("input.mean is %v and input.scale is %v; they must be finite", in.Mean, in.Scale)
 	}
-	if slices.ContainsFunc(in.Std, func(v float32) bool { return !finite(v) || v == 0 }) {
+	if slices.ContainsFunc(in.Std, func(v float32) bool { return !explaind.Finite(v) || v == 0 }) {
 		return sidecarError("input.std is %v; it must be finite and not 0, because pixels are divided by it", in.Std)
 	}
 	return nil
 }
-
-func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
 // checkChannels wants one number for all channels or one for each.
 func (s sidecar) checkChannels(channels int) error {

@@ -3,12 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 )
 
@@ -16,7 +16,7 @@ import (
 type number float32
 
 func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+	if !explaind.Finite(float32(n)) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float32(n))
