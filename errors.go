@@ -22,6 +22,8 @@ const (
 	ResourceExhausted
 	DeadlineExceeded
 	Canceled
+	Unauthenticated
+	PermissionDenied
 )
 
 // Error is every failure that a caller sees. Its text goes over the wire, so it holds no paths of the server's own
@@ -34,7 +36,7 @@ type Error struct {
 	ResourceType string            // "model", "layer", …, for NotFound
 	ResourceName string            // for NotFound
 	Metadata     map[string]string // limits, nearest names, …
-	RetryAfter   time.Duration     // for Unavailable
+	RetryAfter   time.Duration     // for Unavailable and ResourceExhausted
 	Err          error             // the cause
 }
 

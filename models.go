@@ -17,6 +17,8 @@ const (
 	ModelLoading ModelState = iota + 1
 	ModelReady
 	ModelFailed
+	ModelUnloading // answers those who use it already, and nobody else
+	ModelUnloaded  // on disk, and not wanted
 )
 
 func (s ModelState) String() string {
@@ -27,6 +29,10 @@ func (s ModelState) String() string {
 		return "READY"
 	case ModelFailed:
 		return "FAILED"
+	case ModelUnloading:
+		return "UNLOADING"
+	case ModelUnloaded:
+		return "UNLOADED"
 	default:
 		return "UNKNOWN"
 	}
@@ -36,8 +42,9 @@ func (s ModelState) String() string {
 type VersionStatus struct {
 	Version int64 // 0 when the model's folder holds no version at all
 	State   ModelState
-	Digest  string // empty unless ready
-	Err     error  // why it failed
+	Digest  string   // empty unless ready
+	Err     error    // why it failed
+	Labels  []string // names that an operator gave to the version, in order
 }
 
 // ModelStatus is one model with its versions, the latest last.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,24 +12,17 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/explaind/explaind/imaging"
-	"github.com/explaind/explaind/repository"
-	"github.com/explaind/explaind/service"
 )
 
-// maxMessageMiB is the largest Protocol Buffers message, 2 GiB less one byte, in whole MiB.
-const maxMessageMiB = 2047
-
-// serveFlags are the flags of "explaind serve".
+// serveFlags are the flags of "explaind serve", in groups as its help shows them. Each group reads its flags in a file of its
+// own.
 type serveFlags struct {
-	runtime             runtimeFlags
-	folders, named      []string
-	grpc, http          string
-	maxImage, maxMsg    uint // MiB
-	maxPixels, inFlight uint
-	grace               time.Duration
-	logFormat, logLevel string
+	models     modelSetFlags
+	runtime    runtimeFlags
+	grpc, http string
+	load       loadFlags
+	security   securityFlags
+	telemetry  telemetryFlags
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -56,18 +48,13 @@ under way finish, for as long as --grace allows; a second one ends the process.`
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.folders, "models", nil, "`DIR` that holds models, or is one; may be repeated")
-	flags.StringArrayVar(&f.named, "model", nil, "`NAME=DIR`: one model under a name of its own; may be repeated")
+	f.models.register(flags)
 	flags.StringVar(&f.grpc, "grpc", "127.0.0.1:8500", "`HOST:PORT` of gRPC")
 	flags.StringVar(&f.http, "http", "127.0.0.1:8501", "`HOST:PORT` of /livez and /readyz; \"\" for none")
 	f.runtime.register(flags)
-	flags.UintVar(&f.maxImage, "max-image-mb", 64, "largest image file, in `MiB`")
-	flags.UintVar(&f.maxMsg, "max-message-mb", 64, "largest gRPC message, in `MiB`")
-	flags.UintVar(&f.maxPixels, "max-pixels", 64_000_000, "largest picture, in `PIXELS`")
-	flags.UintVar(&f.inFlight, "max-in-flight", 0, "`NUMBER` of images worked on at once, the rest wait; 0 for one per core")
-	flags.DurationVar(&f.grace, "grace", 30*time.Second, "how long calls may go on after the stop began")
-	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log, text or json")
-	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn or error")
+	group(cmd, "Load", func() { f.load.register(flags) })
+	group(cmd, "Security", func() { f.security.register(flags) })
+	group(cmd, "Telemetry", func() { f.telemetry.register(flags) })
 	return cmd
 }
 
@@ -91,80 +78,21 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 }
 
 // serveConfig checks the flags.
-func (a *app) serveConfig(f serveFlags) (config, error) {
-	var c config
-	for _, n := range []struct {
-		flag  string
-		value uint
-	}{
-		{"--max-image-mb", f.maxImage}, {"--max-message-mb", f.maxMsg}, {"--max-pixels", f.maxPixels},
+func (a *app) serveConfig(f serveFlags) (c config, err error) {
+	for _, apply := range []func(*config) error{
+		func(c *config) error { return f.telemetry.apply(c, a.stderr) },
+		f.load.apply,
+		f.security.apply,
+		f.models.apply,
 	} {
-		if n.value == 0 {
-			return c, fmt.Errorf("%s must be at least 1", n.flag)
+		if err := apply(&c); err != nil {
+			return config{}, err
 		}
 	}
-	if f.maxMsg > maxMessageMiB {
-		return c, fmt.Errorf("--max-message-mb must be at most %d: Protocol Buffers end there", maxMessageMiB)
-	}
-	log, err := a.logger(f.logFormat, f.logLevel)
-	if err != nil {
-		return c, err
-	}
-	sources, err := findSources(f.folders, f.named)
-	if err != nil {
-		return c, err
-	}
-	f.runtime.log = log
-	f.runtime.settleCache(func(text string) { log.Warn(text) })
-	return config{
-		sources: sources,
-		open:    a.open(f.runtime),
-		limits: service.Options{
-			Images:      imaging.Limits{MaxBytes: int(f.maxImage) << 20, MaxPixels: int(f.maxPixels)},
-			MaxInFlight: int(f.inFlight),
-		},
-		maxMessageBytes: int(f.maxMsg) << 20,
-		grace:           f.grace,
-		log:             log,
-	}, nil
-}
-
-func findSources(folders, named []string) ([]repository.Source, error) {
-	var sources []repository.Source
-	for _, dir := range folders {
-		found, err := repository.Scan(dir)
-		if err != nil {
-			return nil, fmt.Errorf("--models %s: %w", dir, err)
-		}
-		sources = append(sources, found...)
-	}
-	for _, s := range named {
-		source, err := repository.ParseSource(s)
-		if err != nil {
-			return nil, fmt.Errorf("--model %s: %w", s, err)
-		}
-		sources = append(sources, source)
-	}
-	if len(sources) == 0 {
-		return nil, errors.New("there is no model to serve; name a folder by --models DIR, or one model by --model NAME=DIR")
-	}
-	return sources, nil
-}
-
-func (a *app) logger(format, level string) (*slog.Logger, error) {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %q is not known; choose among debug, info, warn, error", level)
-	}
-	options := &slog.HandlerOptions{Level: least}
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
-	default:
-		return nil, fmt.Errorf("--log-format %q is not known; choose text or json", format)
-	}
+	f.runtime.log = c.log
+	f.runtime.settleCache(func(text string) { c.log.Warn(text) })
+	c.open = a.open(f.runtime)
+	return c, nil
 }
 
 func listen(address, flag string) (net.Listener, error) {

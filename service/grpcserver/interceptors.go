@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,25 +20,21 @@ import (
 	"github.com/explaind/explaind"
 )
 
-// interceptors are, from the outside: logging, which sees the final code; the conversion of errors to statuses; and
-// recovery, innermost, so that a panic becomes an error that the others see.
-func (s *Server) interceptors() []grpc.ServerOption {
+// interceptors are, from the outside: those of the caller; logging, which sees the final code; the conversion of errors to
+// statuses; the guards; and recovery, innermost, so that a panic becomes an error that the others see.
+func (s *Server) interceptors(outer, guards Interceptors) []grpc.ServerOption {
 	calls := logging.WithLogOnEvents(logging.StartCall, logging.FinishCall) // never payloads: they are images
 	logged := selector.MatchFunc(notHealth)
 	recovered := recovery.WithRecoveryHandlerContext(s.recovered)
-	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(
-			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(callLogger(s.log), calls, logging.WithLevels(level)), logged),
-			s.statusUnary,
-			recovery.UnaryServerInterceptor(recovered),
-		),
-		grpc.ChainStreamInterceptor(
-			selector.StreamServerInterceptor(logging.StreamServerInterceptor(callLogger(s.log), calls, logging.WithLevels(level)), logged),
-			s.statusStream,
-			s.endWatches,
-			recovery.StreamServerInterceptor(recovered),
-		),
-	}
+	unary := append(slices.Clone(outer.Unary),
+		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(callLogger(s.log), calls, logging.WithLevels(level)), logged),
+		s.statusUnary)
+	unary = append(append(unary, guards.Unary...), recovery.UnaryServerInterceptor(recovered))
+	stream := append(slices.Clone(outer.Stream),
+		selector.StreamServerInterceptor(logging.StreamServerInterceptor(callLogger(s.log), calls, logging.WithLevels(level)), logged),
+		s.statusStream)
+	stream = append(append(stream, guards.Stream...), s.endWatches, recovery.StreamServerInterceptor(recovered))
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...)}
 }
 
 // notHealth keeps probes, which come every few seconds, out of the log.

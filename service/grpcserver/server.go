@@ -39,6 +39,18 @@ type Options struct {
 	Grace           time.Duration // how long calls may go on after the stop began; 0 cuts them off at once
 	Services        []string      // full names of the services whose health follows the models
 	Log             *slog.Logger  // nil logs nothing
+	// Outer are interceptors around all others: they see every call, also those that are denied, and the final status.
+	Outer Interceptors
+	// Guards are interceptors that may deny a call. Their errors become statuses as those of handlers do.
+	Guards Interceptors
+	// Extra are further options of the gRPC server, such as credentials and stats handlers.
+	Extra []grpc.ServerOption
+}
+
+// Interceptors are chains for both kinds of calls, the outermost first.
+type Interceptors struct {
+	Unary  []grpc.UnaryServerInterceptor
+	Stream []grpc.StreamServerInterceptor
 }
 
 // Server is a gRPC server with health and reflection.
@@ -61,7 +73,7 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{health: newHealth(o.Services...), log: o.Log, largest: o.MaxMessageBytes, grace: o.Grace, patience: stopTimeout, draining: make(chan struct{})}
-	s.grpc = grpc.NewServer(append(s.interceptors(),
+	s.grpc = grpc.NewServer(append(append(s.interceptors(o.Outer, o.Guards), o.Extra...),
 		grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 		grpc.MaxSendMsgSize(o.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),

@@ -66,6 +66,10 @@ func code(c explaind.Code) codes.Code {
 		return codes.DeadlineExceeded
 	case explaind.Canceled:
 		return codes.Canceled
+	case explaind.Unauthenticated:
+		return codes.Unauthenticated
+	case explaind.PermissionDenied:
+		return codes.PermissionDenied
 	default:
 		return codes.Internal
 	}
