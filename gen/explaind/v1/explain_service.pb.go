@@ -27,9 +27,15 @@ type ModelState int32
 
 const (
 	ModelState_MODEL_STATE_UNSPECIFIED ModelState = 0
-	ModelState_MODEL_STATE_LOADING     ModelState = 1
-	ModelState_MODEL_STATE_READY       ModelState = 2
-	ModelState_MODEL_STATE_FAILED      ModelState = 3
+	// It is being loaded, waits for its turn, or for its files to be copied completely.
+	ModelState_MODEL_STATE_LOADING ModelState = 1
+	ModelState_MODEL_STATE_READY   ModelState = 2
+	// It cannot be loaded; it is tried again from time to time, and when its files change.
+	ModelState_MODEL_STATE_FAILED ModelState = 3
+	// It takes no new calls, and is closed when those that use it are answered.
+	ModelState_MODEL_STATE_UNLOADING ModelState = 4
+	// Its files are there, and it is not wanted: another version serves, or it was unloaded.
+	ModelState_MODEL_STATE_UNLOADED ModelState = 5
 )
 
 // Enum value maps for ModelState.
@@ -39,12 +45,16 @@ var (
 		1: "MODEL_STATE_LOADING",
 		2: "MODEL_STATE_READY",
 		3: "MODEL_STATE_FAILED",
+		4: "MODEL_STATE_UNLOADING",
+		5: "MODEL_STATE_UNLOADED",
 	}
 	ModelState_value = map[string]int32{
 		"MODEL_STATE_UNSPECIFIED": 0,
 		"MODEL_STATE_LOADING":     1,
 		"MODEL_STATE_READY":       2,
 		"MODEL_STATE_FAILED":      3,
+		"MODEL_STATE_UNLOADING":   4,
+		"MODEL_STATE_UNLOADED":    5,
 	}
 )
 
@@ -82,8 +92,8 @@ type PredictRequest struct {
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The latest if 0.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// A label of a version; not together with version. Labels are given by the administration service; as long as that
-	// is not there, none exists and any label is NOT_FOUND.
+	// A label of a version, such as "stable"; not together with version. Labels are given by the server's configuration and
+	// by ModelAdminService.
 	VersionLabel string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	Image        *Image `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
 	// How many classes to return; 5 if 0.
@@ -251,8 +261,8 @@ type ExplainRequest struct {
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The latest if 0.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// A label of a version; not together with version. Labels are given by the administration service; as long as that
-	// is not there, none exists and any label is NOT_FOUND.
+	// A label of a version, such as "stable"; not together with version. Labels are given by the server's configuration and
+	// by ModelAdminService.
 	VersionLabel  string         `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	Image         *Image         `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
 	Config        *ExplainConfig `protobuf:"bytes,5,opt,name=config,proto3" json:"config,omitempty"`
@@ -468,14 +478,12 @@ func (x *ImageItem) GetImage() *Image {
 
 // PredictStreamConfig is what all images of a stream have in common; its fields mean what they mean in PredictRequest.
 type PredictStreamConfig struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Labels are given by the administration service; as long as that is not there, none exists and any label is
-	// NOT_FOUND.
-	VersionLabel string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
-	TopK         int32  `protobuf:"varint,4,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
-	RawOutputs   bool   `protobuf:"varint,5,opt,name=raw_outputs,json=rawOutputs,proto3" json:"raw_outputs,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version      int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	VersionLabel string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	TopK         int32                  `protobuf:"varint,4,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	RawOutputs   bool                   `protobuf:"varint,5,opt,name=raw_outputs,json=rawOutputs,proto3" json:"raw_outputs,omitempty"`
 	// Answer in the order of the images instead of as they are ready.
 	Ordered       bool `protobuf:"varint,6,opt,name=ordered,proto3" json:"ordered,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -770,13 +778,11 @@ func (*PredictStreamResponse_Summary) isPredictStreamResponse_Message() {}
 
 // ExplainStreamConfig is what all images of a stream have in common; its fields mean what they mean in ExplainRequest.
 type ExplainStreamConfig struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Labels are given by the administration service; as long as that is not there, none exists and any label is
-	// NOT_FOUND.
-	VersionLabel string         `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
-	Config       *ExplainConfig `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version      int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	VersionLabel string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	Config       *ExplainConfig         `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	// Answer in the order of the images instead of as they are ready.
 	Ordered bool `protobuf:"varint,5,opt,name=ordered,proto3" json:"ordered,omitempty"`
 	// Report the progress of methods that take many passes.
@@ -1612,10 +1618,13 @@ type ModelVersion struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	State   ModelState             `protobuf:"varint,2,opt,name=state,proto3,enum=explaind.v1.ModelState" json:"state,omitempty"`
-	// Why it failed, for MODEL_STATE_FAILED.
+	// Why it failed, for MODEL_STATE_FAILED; why files that were changed in place could not be loaded, for MODEL_STATE_READY:
+	// the model as it was before goes on serving.
 	Status *status.Status `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
-	// Empty until loaded.
-	Digest        string `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Empty unless it serves.
+	Digest string `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Names of the version, in order; requests may ask for it by any of them.
+	Labels        []string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1678,14 +1687,19 @@ func (x *ModelVersion) GetDigest() string {
 	return ""
 }
 
+func (x *ModelVersion) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 // GetModelRequest names one model; its fields mean what they mean in PredictRequest.
 type GetModelRequest struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Model   string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Labels are given by the administration service; as long as that is not there, none exists and any label is
-	// NOT_FOUND.
-	VersionLabel  string `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	VersionLabel  string                 `protobuf:"bytes,3,opt,name=version_label,json=versionLabel,proto3" json:"version_label,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2407,12 +2421,13 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\x06models\x18\x01 \x03(\v2\x18.explaind.v1.ModelStatusR\x06models\"X\n" +
 	"\vModelStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
-	"\bversions\x18\x02 \x03(\v2\x19.explaind.v1.ModelVersionR\bversions\"\x9b\x01\n" +
+	"\bversions\x18\x02 \x03(\v2\x19.explaind.v1.ModelVersionR\bversions\"\xb3\x01\n" +
 	"\fModelVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.explaind.v1.ModelStateR\x05state\x12*\n" +
 	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\x12\x16\n" +
-	"\x06digest\x18\x04 \x01(\tR\x06digest\"f\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06labels\x18\x05 \x03(\tR\x06labels\"f\n" +
 	"\x0fGetModelRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12#\n" +
@@ -2466,13 +2481,15 @@ const file_explaind_v1_explain_service_proto_rawDesc = "" +
 	"\x05width\x18\x05 \x01(\x05R\x05width\x12\x1a\n" +
 	"\bchannels\x18\x06 \x01(\x05R\bchannels\x12-\n" +
 	"\amethods\x18\a \x03(\x0e2\x13.explaind.v1.MethodR\amethods\x12\x16\n" +
-	"\x06reason\x18\b \x01(\tR\x06reason*q\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason*\xa6\x01\n" +
 	"\n" +
 	"ModelState\x12\x1b\n" +
 	"\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n" +
 	"\x11MODEL_STATE_READY\x10\x02\x12\x16\n" +
-	"\x12MODEL_STATE_FAILED\x10\x032\xec\x03\n" +
+	"\x12MODEL_STATE_FAILED\x10\x03\x12\x19\n" +
+	"\x15MODEL_STATE_UNLOADING\x10\x04\x12\x18\n" +
+	"\x14MODEL_STATE_UNLOADED\x10\x052\xec\x03\n" +
 	"\x0eExplainService\x12D\n" +
 	"\aPredict\x12\x1b.explaind.v1.PredictRequest\x1a\x1c.explaind.v1.PredictResponse\x12Z\n" +
 	"\rPredictStream\x12!.explaind.v1.PredictStreamRequest\x1a\".explaind.v1.PredictStreamResponse(\x010\x01\x12D\n" +
