@@ -33,8 +33,8 @@ type Error struct {
 	Reason       string            // UPPER_SNAKE, stable, for programs
 	Message      string            // for people
 	Field        string            // the request's field, for InvalidArgument
-	ResourceType string            // "model", "layer", …, for NotFound
-	ResourceName string            // for NotFound
+	ResourceType string            // "model", "layer", …, for NotFound; "client" for ResourceExhausted
+	ResourceName string            // for NotFound, and for ResourceExhausted if a quota of somebody is used up
 	Metadata     map[string]string // limits, nearest names, …
 	RetryAfter   time.Duration     // for Unavailable and ResourceExhausted
 	Err          error             // the cause
@@ -90,11 +90,16 @@ func NotFoundError(resourceType, name string, known []string) *Error {
 	return e
 }
 
-// FromContext turns the end of a context into an Error; nil if it has not ended.
+// FromContext turns the end of a context into an Error; nil if it has not ended. If its cause is an Error, that is the one.
 func FromContext(ctx context.Context) error {
-	switch err := ctx.Err(); {
-	case err == nil:
+	err := ctx.Err()
+	if err == nil {
 		return nil
+	}
+	cause, known := errors.AsType[*Error](context.Cause(ctx))
+	switch {
+	case known:
+		return cause
 	case errors.Is(err, context.DeadlineExceeded):
 		return Errorf(DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the work was done; allow more time, or ask for fewer methods, layers, targets or passes")
 	default:

@@ -57,3 +57,19 @@ func (unobserved) Observe(Event)    {}
 func Observe(ctx context.Context, phase Phase, began time.Time, rows int) {
 	ObserverOf(ctx).Observe(Event{Phase: phase, Began: began, Took: time.Since(began), Rows: rows})
 }
+
+// StreamObserver is the Observer of a stream of images, which observes each of them for itself.
+type StreamObserver interface {
+	Observer
+	// Item begins the work on one image. It returns the context of that work, whose observer is the image's own, and what
+	// is to be called once with the image's outcome: nil when its answer was sent.
+	Item(ctx context.Context, sequence int64) (item context.Context, end func(error))
+}
+
+// ObserveItem begins the work on one image of a stream, as ctx's observer would have it.
+func ObserveItem(ctx context.Context, sequence int64) (item context.Context, end func(error)) {
+	if o, ok := ObserverOf(ctx).(StreamObserver); ok {
+		return o.Item(ctx, sequence)
+	}
+	return ctx, func(error) {}
+}
