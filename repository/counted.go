@@ -6,22 +6,23 @@ import (
 	"github.com/explaind/explaind"
 )
 
-// counted is an open model that knows how many use it. After retire it takes no new users, and the last one to leave
-// closes it: closing under a running call would free the memory that the call computes on.
+// counted is an open model that knows how many use it. After retire it takes no new users, and when the last one has left
+// it is closed: closing under a running call would free the memory that the call computes on.
 type counted struct {
 	model explaind.Model
 	ref   explaind.ModelRef
+	freed func(*counted) // called when the model is closed
 
 	mu      sync.Mutex
 	users   int
 	retired bool
 
-	closed chan struct{} // closed after the model was
-	err    error         // of closing it; read only after closed
+	closed chan struct{} // closed after the model was, and freed called
+	err    error         // of closing it; read only after closed, or by freed
 }
 
-func newCounted(m explaind.Model, ref explaind.ModelRef) *counted {
-	return &counted{model: m, ref: ref, closed: make(chan struct{})}
+func newCounted(m explaind.Model, ref explaind.ModelRef, freed func(*counted)) *counted {
+	return &counted{model: m, ref: ref, freed: freed, closed: make(chan struct{})}
 }
 
 // acquire returns nil once the model is retired.
@@ -35,13 +36,14 @@ func (c *counted) acquire() *explaind.Handle {
 	return explaind.NewHandle(c.model, c.ref, c.release)
 }
 
+// release leaves closing to a goroutine of its own: no request has to wait for it.
 func (c *counted) release() {
 	c.mu.Lock()
 	c.users--
 	last := c.retired && c.users == 0
 	c.mu.Unlock()
 	if last {
-		c.close()
+		go c.close()
 	}
 }
 
@@ -57,6 +59,17 @@ func (c *counted) retire() {
 }
 
 func (c *counted) close() {
-	c.err = c.model.Close()
-	close(c.closed)
+	defer close(c.closed)
+	c.err = closeModel(c.model)
+	c.freed(c)
+}
+
+// closeModel is Close, whose panic is an error.
+func closeModel(m explaind.Model) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return m.Close()
 }

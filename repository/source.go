@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -22,18 +21,6 @@ type Source struct {
 
 // savedModel is the file that makes a folder a SavedModel.
 const savedModel = "saved_model.pb"
-
-// names are what a client may type and what stands in metrics and health checks: "models/NAME".
-var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
-// CheckName tells why a name cannot be a model's; nil if it can.
-func CheckName(name string) error {
-	if names.MatchString(name) {
-		return nil
-	}
-	return explaind.Errorf(explaind.InvalidArgument, "BAD_MODEL_NAME",
-		"%q cannot be a model's name: use 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", name)
-}
 
 // ParseSource reads NAME=DIR.
 func ParseSource(s string) (Source, error) {
@@ -53,6 +40,21 @@ func ParseSource(s string) (Source, error) {
 // Scan finds the models in a folder: the folder itself if it is a SavedModel or holds versions of one, otherwise each
 // folder in it. Hidden folders and files are not looked at.
 func Scan(dir string) ([]Source, error) {
+	found, err := scan(dir)
+	if err == nil && len(found) == 0 {
+		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS",
+			"%s holds no model: expected %s, VERSION/%[2]s or NAME/VERSION/%[2]s in it", dir, savedModel)
+	}
+	return found, err
+}
+
+// CheckRoot is Scan for a folder that models may come into: one without any is empty, and no error.
+func CheckRoot(dir string) (empty bool, err error) {
+	found, err := scan(dir)
+	return err == nil && len(found) == 0, err
+}
+
+func scan(dir string) ([]Source, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
@@ -67,26 +69,35 @@ func Scan(dir string) ([]Source, error) {
 		}
 		return []Source{{Name: name, Dir: dir}}, CheckName(name)
 	}
+	names, err := children(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []Source
+	for _, name := range names {
+		if path := filepath.Join(dir, name); isFolder(path) {
+			found = append(found, Source{Name: name, Dir: path})
+		}
+	}
+	if other := otherForm(dir); other != "" && !slices.ContainsFunc(found, holdsVersions) { // its folders are parts of the model, or something else
+		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS", "%s holds no SavedModel: %s", dir, other)
+	}
+	return found, nil
+}
+
+// children are the names in a folder that are not hidden and may be folders: links, whatever they lead to, are among them.
+func children(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, unreadable(dir, err)
 	}
-	var found []Source
+	var names []string
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if !strings.HasPrefix(e.Name(), ".") && isFolder(path) {
-			found = append(found, Source{Name: e.Name(), Dir: path})
+		if !strings.HasPrefix(e.Name(), ".") && (e.IsDir() || e.Type()&fs.ModeSymlink != 0) {
+			names = append(names, e.Name())
 		}
 	}
-	other := otherForm(dir)
-	switch {
-	case other != "" && !slices.ContainsFunc(found, holdsVersions): // its folders are parts of the model, or something else
-		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS", "%s holds no SavedModel: %s", dir, other)
-	case len(found) == 0:
-		return nil, explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS",
-			"%s holds no model: expected %s, VERSION/%[2]s or NAME/VERSION/%[2]s in it", dir, savedModel)
-	}
-	return found, nil
+	return names, nil
 }
 
 func holdsVersions(s Source) bool {
@@ -94,15 +105,16 @@ func holdsVersions(s Source) bool {
 	return err == nil && len(found) > 0
 }
 
-// version is one version on disk.
-type version struct {
+// versionFolder is one version on disk.
+type versionFolder struct {
 	number int64
 	dir    string
 }
 
 // versions lists the versions in a model's folder, the latest last. A SavedModel without version folders has the version
 // that its own folder is named by, or else is version 1. Folders whose name is not a positive number are not versions.
-func versions(dir string) ([]version, error) {
+// A link that leads nowhere is one: it is there, and cannot be loaded.
+func versions(dir string) ([]versionFolder, error) {
 	if _, err := os.Stat(filepath.Join(dir, savedModel)); err == nil {
 		number := int64(1)
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -110,17 +122,17 @@ func versions(dir string) ([]version, error) {
 				number = own
 			}
 		}
-		return []version{{number, dir}}, nil
+		return []versionFolder{{number, dir}}, nil
 	}
-	entries, err := os.ReadDir(dir)
+	names, err := children(dir)
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, err
 	}
-	var found []version
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if number, ok := versionNumber(e.Name()); ok && isFolder(path) {
-			found = append(found, version{number, path})
+	var found []versionFolder
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if number, ok := versionNumber(name); ok && !isFile(path) {
+			found = append(found, versionFolder{number, path})
 		}
 	}
 	// "1" and "001" are the same version: the plain spelling wins.
@@ -130,7 +142,7 @@ func versions(dir string) ([]version, error) {
 		}
 		return len(found[i].dir) < len(found[j].dir)
 	})
-	return slices.CompactFunc(found, func(a, b version) bool { return a.number == b.number }), nil
+	return slices.CompactFunc(found, func(a, b versionFolder) bool { return a.number == b.number }), nil
 }
 
 // versionNumber reads a folder's name as a version: digits only, and above 0.
@@ -139,23 +151,23 @@ func versionNumber(name string) (int64, bool) {
 	return number, err == nil && number > 0 && strings.TrimLeft(name, "0123456789") == ""
 }
 
-// latest is the version to serve.
-func latest(dir string) (version, error) {
-	found, err := versions(dir)
-	if err != nil {
-		return version{}, err
+// noVersion tells that a model's folder holds none.
+func noVersion(dir string) error {
+	e := explaind.Errorf(explaind.FailedPrecondition, "NO_VERSION",
+		"the model's folder holds neither %s nor a folder named by a version number, such as 1/%[1]s", savedModel)
+	return withOtherForm(e, dir)
+}
+
+// check tells why a version's folder holds no SavedModel; nil if it does.
+func (f versionFolder) check() error {
+	if _, err := os.Stat(f.dir); err != nil {
+		return explaind.Errorf(explaind.FailedPrecondition, "FOLDER_UNREADABLE", "the folder of version %d cannot be read: %w", f.number, withoutPath(err))
 	}
-	if len(found) == 0 {
-		e := explaind.Errorf(explaind.FailedPrecondition, "NO_VERSION",
-			"the model's folder holds neither %s nor a folder named by a version number, such as 1/%[1]s", savedModel)
-		return version{}, withOtherForm(e, dir)
+	if _, err := os.Stat(filepath.Join(f.dir, savedModel)); err != nil {
+		e := explaind.Errorf(explaind.FailedPrecondition, "NO_SAVED_MODEL", "version %d has no %s in its folder", f.number, savedModel)
+		return withOtherForm(e, f.dir)
 	}
-	last := found[len(found)-1]
-	if _, err := os.Stat(filepath.Join(last.dir, savedModel)); err != nil {
-		e := explaind.Errorf(explaind.FailedPrecondition, "NO_SAVED_MODEL", "version %d has no %s in its folder", last.number, savedModel)
-		return last, withOtherForm(e, last.dir)
-	}
-	return last, nil
+	return nil
 }
 
 // folderName is the folder's own name, also for "." and "..". The folder of a version is named by its parent:
@@ -192,10 +204,19 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// unreadable leaves the path out of the cause: the text goes over the wire.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
 func unreadable(dir string, err error) error {
+	return explaind.Errorf(explaind.FailedPrecondition, "FOLDER_UNREADABLE", "the model folder %s cannot be read: %w", filepath.Base(dir), withoutPath(err))
+}
+
+// withoutPath leaves the path out of the cause: the text goes over the wire.
+func withoutPath(err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		err = path.Err
+		return path.Err
 	}
-	return explaind.Errorf(explaind.FailedPrecondition, "FOLDER_UNREADABLE", "the model folder %s cannot be read: %w", filepath.Base(dir), err)
+	return err
 }

@@ -3,7 +3,6 @@ package fakerepo
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,13 +36,13 @@ func New(t testing.TB, models map[string]explaind.Model) *Repo {
 func Unloaded(t testing.TB, models map[string]explaind.Model) *Repo {
 	t.Helper()
 	r := &Repo{t: t, root: t.TempDir(), models: map[string]explaind.Model{}}
-	var sources []repository.Source
+	var configs []repository.ModelConfig
 	for name, m := range models {
 		r.Put(name, 1, m)
-		sources = append(sources, repository.Source{Name: name, Dir: filepath.Join(r.root, name)})
+		configs = append(configs, repository.ModelConfig{Name: name, Path: filepath.Join(r.root, name)})
 	}
 	var err error
-	if r.Repository, err = repository.New(r.open, sources, slog.New(slog.DiscardHandler)); err != nil {
+	if r.Repository, err = repository.New(repository.Options{Open: r.open, Models: configs}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
