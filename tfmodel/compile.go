@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	versionspb "github.com/galeone/tensorflow/tensorflow/go/core/framework/versions_go_proto"
 
@@ -23,11 +24,19 @@ type compiled struct {
 	program *program
 	graphs  map[string][]byte // serialized GraphDefs, by the names of their files
 	weights []*tf.Tensor      // of program.Resident
+	path    string            // the folder that holds it
+	found   bool              // whether it was there already
+}
+
+// free gives the weights back. The sessions that they were assigned to keep them.
+func (c *compiled) free() {
+	free(c.weights...)
+	c.weights = nil
 }
 
 // compile turns a SavedModel into one static graph: read → inline → rewrite → freeze → find logits, layers and head →
 // differentiate → put the weights back.
-func compile(ctx context.Context, dir string, side sidecar, random *randomisation) (*compiled, error) {
+func compile(ctx context.Context, dir string, side sidecar, random *randomisation) (c *compiled, err error) {
 	meta, tags, err := savedmodel.Read(dir)
 	if err != nil {
 		return nil, err
@@ -43,6 +52,9 @@ func compile(ctx context.Context, dir string, side sidecar, random *randomisatio
 	if err := graphdef.Check(meta.GraphDef, ops); err != nil {
 		return nil, unsupported(err)
 	}
+	if n, does := graphdef.OutsideAtLoad(meta.GraphDef, savedmodel.LoadRuns(meta)); n != nil {
+		return nil, refused(n, does, "while it is loaded")
+	}
 	flat, wanted, err := graphdef.Inline(graphdef.FoldConditions(meta.GraphDef), sig.wanted(), ops)
 	if err != nil {
 		return nil, unsupported(err)
@@ -52,6 +64,9 @@ func compile(ctx context.Context, dir string, side sidecar, random *randomisatio
 	}
 	if unfed := graphdef.Unfed(flat, wanted[0], wanted[1:]...); len(unfed) > 0 {
 		return nil, unsupported(fmt.Errorf("it also wants a value for %q, for which signature %q has no input; export the model for inference, with that value fixed", unfed[0], sig.name))
+	}
+	if n, does := graphdef.Outside(flat, wanted[0], wanted[1:]...); n != nil {
+		return nil, refused(n, does, "on the way to its outputs")
 	}
 	flat, variables, err := graphdef.Freeze(flat)
 	if err != nil {
@@ -69,6 +84,13 @@ func compile(ctx context.Context, dir string, side sidecar, random *randomisatio
 	if err != nil {
 		return nil, err
 	}
+	defer func() { // of all weights, those that are resident stay
+		for _, v := range values {
+			if c == nil || !slices.Contains(c.weights, v) {
+				free(v)
+			}
+		}
+	}()
 	if err := random.shuffle(flat, p, variables, values); err != nil {
 		return nil, err
 	}
@@ -251,6 +273,13 @@ func unsupported(err error) error {
 		e.Message += "; export it again, and if TensorFlow then runs it, please report it"
 	}
 	return e
+}
+
+// refused is the error of a model that wants to do more than to compute.
+func refused(n *nodepb.NodeDef, does, where string) error {
+	return explaind.Errorf(explaind.FailedPrecondition, "OPERATION_REFUSED",
+		"the model runs the operation %s at node %q %s, which %s; a served model may only compute: export it without",
+		n.Op, n.Name, where, does)
 }
 
 // oneLine puts the lines of TensorFlow's texts behind each other.

@@ -1,10 +1,12 @@
 package tfmodel
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
-	"sort"
-	"strings"
+	"slices"
+	"strconv"
 	"sync"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -33,24 +35,38 @@ func newEngine(path string, p *program, weights []*tf.Tensor, o options) (*engin
 	}{{&e.plain, plainFile, false}, {&e.optimised, optimisedFile, true}} {
 		loaded, err := importGraph(filepath.Join(path, s.file), sessionOptions(o.intra, o.inter, s.optimise))
 		if err != nil {
-			return nil, fmt.Errorf("importing the compiled graph: %w", err)
-		}
-		if err := assign(loaded, p, weights, !s.optimise); err != nil {
-			return nil, fmt.Errorf("assigning the weights: %w", err)
+			return nil, errors.Join(fmt.Errorf("importing the compiled graph: %w", err), e.close())
 		}
 		*s.session = loaded
+		if err := assign(loaded, p, weights, !s.optimise); err != nil {
+			return nil, errors.Join(fmt.Errorf("assigning the weights: %w", err), e.close())
+		}
 	}
 	return e, nil
 }
 
-// feeds are the tensors that a run starts from.
+// feeds are the tensors that a run starts from. Whoever makes them frees them.
 type feeds map[graphdef.Ref]*tf.Tensor
 
-// run computes the fetches in the session that suits them.
+func (f feeds) free() {
+	for _, t := range f {
+		free(t)
+	}
+}
+
+// rows is how many images or activations are fed; 0 if nothing is.
+func (f feeds) rows() int {
+	for _, t := range f {
+		return int(t.Shape()[0]) // as of each other one
+	}
+	return 0
+}
+
+// run computes the fetches in the session that suits them. Whoever calls it frees them.
 func (e *engine) run(fetches []graphdef.Ref, in feeds) ([]*tf.Tensor, error) {
 	e.mu.RLock()
 	s := e.plain
-	if e.warm[runKey(fetches, in)] {
+	if e.warm[string(runKey(fetches, in))] {
 		s = e.optimised
 	}
 	e.mu.RUnlock()
@@ -59,12 +75,14 @@ func (e *engine) run(fetches []graphdef.Ref, in feeds) ([]*tf.Tensor, error) {
 
 // warmUp pays for the optimisation of a set of fetches, so that no request does.
 func (e *engine) warmUp(fetches []graphdef.Ref, in feeds) error {
-	if _, err := runIn(e.optimised, fetches, in); err != nil {
+	results, err := runIn(e.optimised, fetches, in)
+	if err != nil {
 		return err
 	}
+	free(results...)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.warm[runKey(fetches, in)] = true
+	e.warm[string(runKey(fetches, in))] = true
 	return nil
 }
 
@@ -88,23 +106,30 @@ func runIn(s *session, fetches []graphdef.Ref, in feeds) ([]*tf.Tensor, error) {
 }
 
 // runKey names a set of feeds and fetches.
-func runKey(fetches []graphdef.Ref, in feeds) string {
-	names := make([]string, 0, len(in))
+func runKey(fetches []graphdef.Ref, in feeds) []byte {
+	fed := make([]graphdef.Ref, 0, 8)
 	for ref := range in {
-		names = append(names, ref.String())
+		fed = append(fed, ref)
 	}
-	sort.Strings(names)
-	var key strings.Builder
-	key.WriteString(strings.Join(names, ","))
-	key.WriteByte('>')
-	for _, ref := range fetches {
-		key.WriteString(ref.String())
-		key.WriteByte(',')
+	slices.SortFunc(fed, func(a, b graphdef.Ref) int { return cmp.Or(cmp.Compare(a.Node, b.Node), a.Index-b.Index) })
+	key := make([]byte, 0, 256)
+	for _, list := range [][]graphdef.Ref{fed, fetches} {
+		for _, ref := range list {
+			key = append(append(key, ref.Node...), ':')
+			key = append(strconv.AppendInt(key, int64(ref.Index), 10), ',')
+		}
+		key = append(key, '>')
 	}
-	return key.String()
+	return key
 }
 
-func (e *engine) close() {
-	e.plain.close()
-	e.optimised.close()
+// close waits for the runs under way.
+func (e *engine) close() error {
+	var errs []error
+	for _, s := range []*session{e.plain, e.optimised} {
+		if s != nil { // of an engine that could not be made
+			errs = append(errs, s.close())
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -210,16 +210,40 @@ func (m *Model) backward(ctx context.Context, images *explaind.Tensor, layers, r
 }
 
 // A backward pass keeps the activations of all layers for each of its rows, so one run has at most so many rows, and so many
-// numbers of their images.
+// numbers of their images. A forward pass keeps two or three layers' at a time: of VGG16, 21 numbers each for one of the
+// image, which makes 2 GB of the largest run.
 const (
 	backwardRows    = 8
 	backwardNumbers = 4 << 20
+	forwardNumbers  = 8 << 20
 )
+
+// rowsOf is how many of the images hold so many numbers; at least one.
+func rowsOf(numbers int, images *explaind.Tensor) int {
+	return max(numbers/explaind.Elements(images.Shape[1:]), 1)
+}
+
+// gradientSet are the tensors that only a backward pass brings.
+type gradientSet map[graphdef.Ref]bool
+
+func newGradientSet(p *program) gradientSet {
+	set := gradientSet{p.InputGradients: true, p.GuidedGradients: true}
+	for _, l := range p.Layers {
+		set[l.Gradients] = true
+	}
+	delete(set, graphdef.Ref{})
+	return set
+}
+
+// among tells whether a run of the fetches is a backward pass.
+func (g gradientSet) among(fetches []graphdef.Ref) bool {
+	return slices.ContainsFunc(fetches, func(ref graphdef.Ref) bool { return g[ref] })
+}
 
 // inParts runs n rows in as many runs as their images' size wants, and stacks the results. The end of a context is noticed
 // between them.
 func inParts(n int, images *explaind.Tensor, run func(from, to int) ([]*explaind.Tensor, error)) ([]*explaind.Tensor, error) {
-	rows := min(max(backwardNumbers/explaind.Elements(images.Shape[1:]), 1), backwardRows)
+	rows := min(rowsOf(backwardNumbers, images), backwardRows)
 	var parts [][]*explaind.Tensor
 	for from := 0; from < n; from += rows {
 		results, err := run(from, min(from+rows, n))
@@ -244,6 +268,7 @@ func (m *Model) backwardFrom(ctx context.Context, images *explaind.Tensor, l int
 	if err != nil {
 		return nil, err
 	}
+	defer in.free()
 	if err := t.feed(in, m.program.Score); err != nil {
 		return nil, internal(err)
 	}

@@ -32,10 +32,8 @@ package tfmodel
 import "C"
 
 import (
-	"runtime"
 	"runtime/debug"
 	"sync"
-	"time"
 )
 
 // TensorFlow's oneDNN build keeps all memory it ever had for tensors, so that a closed model, or the checkpoint that was
@@ -69,25 +67,9 @@ func beginLoad() (end func()) {
 	return func() { count(-1) }
 }
 
-// giveBackMemory frees what nobody holds any more and returns it to the system: after a load, some copies of the
-// weights; after a model is closed, all of it. TensorFlow's objects are freed by finalizers, those of a session by the
-// finalizer of an object that holds it, so one collection is not enough.
+// giveBackMemory returns to the system what was freed: after a load, copies of the weights and of the graph that Go or
+// TensorFlow held; after a model is closed, all of it. Runs wait meanwhile where they want memory, for some ten milliseconds.
 func giveBackMemory() {
-	for range 3 {
-		collect()
-	}
 	debug.FreeOSMemory()
 	C.give_back()
-}
-
-// collect runs the collector and then waits until it has begun to run the finalizers.
-func collect() {
-	begun := make(chan struct{})
-	sentinel := &struct{ pointer *int }{} // without a pointer in it, it might share its memory with something that lives on
-	runtime.SetFinalizer(sentinel, func(*struct{ pointer *int }) { close(begun) })
-	runtime.GC()
-	select {
-	case <-begun:
-	case <-time.After(time.Second): // somebody else's finalizer takes its time
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -16,7 +17,16 @@ type Model struct {
 	program *program
 	engine  *engine
 
-	kernels sync.Map // graphdef.Ref → *explaind.Tensor: kernels that methods asked for
+	stored    stored
+	gradients gradientSet
+	predict   []graphdef.Ref // what Predict fetches
+	kernels   sync.Map       // graphdef.Ref → *explaind.Tensor: kernels that methods asked for
+}
+
+// stored says how the compiled model lies on disk.
+type stored struct {
+	bytes int64
+	found bool // before it was opened
 }
 
 var _ explaind.Model = (*Model)(nil)
@@ -26,9 +36,9 @@ func (m *Model) Spec() *explaind.Spec { return &m.program.Spec }
 
 // Close gives the model's memory back. No other method may run or be called again.
 func (m *Model) Close() error {
-	m.engine.close()
+	err := m.engine.close()
 	giveBackMemory()
-	return nil
+	return err
 }
 
 // Predict runs the forward pass, see explaind.Model. It fetches the default layer's activations too, because each set of
@@ -37,7 +47,7 @@ func (m *Model) Predict(ctx context.Context, images *explaind.Tensor) (*explaind
 	if err := m.checkImages(images); err != nil {
 		return nil, err
 	}
-	results, err := m.forward(ctx, m.forwardFetches(m.defaultLayers()), images, nil)
+	results, err := m.forwardFirst(ctx, 2, m.predict, images, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -64,17 +74,26 @@ func (m *Model) PredictOutputs(ctx context.Context, images *explaind.Tensor) (*e
 	return p, nil
 }
 
-// forward runs the graph from the images, in as many runs as a fixed batch size wants, and stacks the results.
-// extra holds further feeds of one row per image.
+// forward runs the graph from the images, in as many runs as a fixed batch size or the images' size wants, and stacks the
+// results. extra holds further feeds of one row per image.
 func (m *Model) forward(ctx context.Context, fetches []graphdef.Ref, images *explaind.Tensor, extra *targets) ([]*explaind.Tensor, error) {
+	return m.forwardFirst(ctx, len(fetches), fetches, images, extra)
+}
+
+// forwardFirst is forward that returns the first of the fetches only.
+func (m *Model) forwardFirst(ctx context.Context, first int, fetches []graphdef.Ref, images *explaind.Tensor, extra *targets) ([]*explaind.Tensor, error) {
 	step := m.program.Spec.Input.Batch
 	if step == 0 {
-		step = images.Rows()
+		numbers := forwardNumbers
+		if m.gradients.among(fetches) {
+			numbers = backwardNumbers
+		}
+		step = min(images.Rows(), rowsOf(numbers, images))
 	}
 	var parts [][]*explaind.Tensor
 	for from := 0; from < images.Rows(); from += step {
 		to := min(from+step, images.Rows())
-		results, err := m.forwardOnce(ctx, fetches, images.Slice(from, to), step, extra.slice(from, to))
+		results, err := m.forwardOnce(ctx, first, fetches, images.Slice(from, to), max(m.program.Spec.Input.Batch, to-from), extra.slice(from, to))
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +106,7 @@ func (m *Model) forward(ctx context.Context, fetches []graphdef.Ref, images *exp
 }
 
 // forwardOnce runs up to rows images; a fixed batch size is filled up with copies of the last image.
-func (m *Model) forwardOnce(ctx context.Context, fetches []graphdef.Ref, images *explaind.Tensor, rows int, extra *targets) ([]*explaind.Tensor, error) {
+func (m *Model) forwardOnce(ctx context.Context, first int, fetches []graphdef.Ref, images *explaind.Tensor, rows int, extra *targets) ([]*explaind.Tensor, error) {
 	n := images.Rows()
 	if n < rows {
 		index := make([]int, rows)
@@ -101,10 +120,11 @@ func (m *Model) forwardOnce(ctx context.Context, fetches []graphdef.Ref, images 
 		return nil, internal(err)
 	}
 	in := feeds{m.program.Input: image}
+	defer in.free()
 	if err := extra.feed(in, m.program.Score); err != nil {
 		return nil, internal(err)
 	}
-	results, err := m.fetch(ctx, fetches, in)
+	results, err := m.fetchFirst(ctx, first, fetches, in)
 	if err != nil {
 		return nil, m.blame(images, err)
 	}
@@ -130,15 +150,27 @@ func (m *Model) blame(images *explaind.Tensor, err error) error {
 
 // fetch runs the graph unless ctx has ended; TensorFlow cannot be stopped once it runs.
 func (m *Model) fetch(ctx context.Context, fetches []graphdef.Ref, in feeds) ([]*explaind.Tensor, error) {
+	return m.fetchFirst(ctx, len(fetches), fetches, in)
+}
+
+// fetchFirst is fetch that returns the first of the fetches only: the others complete a set that was warmed.
+func (m *Model) fetchFirst(ctx context.Context, first int, fetches []graphdef.Ref, in feeds) ([]*explaind.Tensor, error) {
 	if err := explaind.FromContext(ctx); err != nil {
 		return nil, err
 	}
+	phase := explaind.PhaseForward
+	if m.gradients.among(fetches) {
+		phase = explaind.PhaseBackward
+	}
+	began := time.Now()
 	raw, err := m.engine.run(fetches, in)
+	explaind.Observe(ctx, phase, began, in.rows())
 	if err != nil {
 		return nil, internal(err)
 	}
-	results := make([]*explaind.Tensor, len(raw))
-	for i, t := range raw {
+	defer free(raw...)
+	results := make([]*explaind.Tensor, first)
+	for i, t := range raw[:first] {
 		if results[i], err = fromTensor(t); err != nil {
 			return nil, internal(fmt.Errorf("%v: %w", fetches[i], err))
 		}
@@ -156,11 +188,11 @@ func (m *Model) inputType() tf.DataType {
 // checkImages wants [N, H, W, C] as the spec says: TensorFlow aborts the process on some mismatches.
 func (m *Model) checkImages(images *explaind.Tensor) error {
 	in := m.program.Spec.Input
-	want := fmt.Sprintf("[N, %s, %s, %d]", size(in.Height), size(in.Width), in.Channels)
 	s := images.Shape
 	fits := len(s) == 4 && s[0] > 0 && s[1] > 0 && s[2] > 0 &&
 		(in.Height == 0 || s[1] == in.Height) && (in.Width == 0 || s[2] == in.Width) && s[3] == in.Channels
 	if !fits || len(images.Data) != explaind.Elements(s) {
+		want := fmt.Sprintf("[N, %s, %s, %d]", size(in.Height), size(in.Width), in.Channels)
 		return explaind.Errorf(explaind.InvalidArgument, "SHAPE_MISMATCH", "the model takes images %s, got %v with %d values", want, s, len(images.Data))
 	}
 	return nil
@@ -181,6 +213,9 @@ func concatenate(parts [][]*explaind.Tensor) []*explaind.Tensor {
 		joined.Shape[0] = 0
 		for _, p := range parts {
 			joined.Shape[0] += p[i].Shape[0]
+		}
+		joined.Data = make([]float32, 0, explaind.Elements(joined.Shape))
+		for _, p := range parts {
 			joined.Data = append(joined.Data, p[i].Data...)
 		}
 		out[i] = joined

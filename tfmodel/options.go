@@ -1,6 +1,7 @@
 package tfmodel
 
 import (
+	"context"
 	"log/slog"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -16,6 +17,9 @@ type options struct {
 	intra, inter int
 	log          *slog.Logger
 	random       *randomisation
+	gentle       bool
+	anyMemory    bool
+	compiler     Compiler
 }
 
 // WithCacheDir keeps compiled models in a folder, by digest, so that the next Open of the same model skips the
@@ -27,6 +31,21 @@ func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = di
 func WithThreads(intra, inter int) Option {
 	return func(o *options) { o.intra, o.inter = intra, inter }
 }
+
+// WithGentleLoading loads on a thread of low priority, so that models that serve already keep their pace.
+func WithGentleLoading() Option { return func(o *options) { o.gentle = true } }
+
+// WithAnyMemory loads a model even if it is estimated to need more memory than there is.
+func WithAnyMemory() Option { return func(o *options) { o.anyMemory = true } }
+
+// Compiler compiles the SavedModel in dir into the cache folder, as Open does it there, but somewhere else: TensorFlow
+// ends the process over some malformed graphs, and compiling takes much memory and time. It may start a process, which has
+// the low priority of WithGentleLoading. Errors are as Open's.
+type Compiler func(ctx context.Context, dir, cacheDir string) error
+
+// WithCompiler leaves models that are not in the cache to a compiler, and loads what it made. Those of WithRandomWeights
+// are compiled here.
+func WithCompiler(c Compiler) Option { return func(o *options) { o.compiler = c } }
 
 // WithLogger logs what loading found and how long it took; nothing is logged without it.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }

@@ -56,6 +56,8 @@ func (r *randomisation) shuffle(g *graphdef.Graph, p *program, variables []graph
 			return fmt.Errorf("putting variable %q in random order: %w", v.Owner, err)
 		}
 		if t != values[i] {
+			free(values[i])
+			count(t)
 			values[i] = t
 			shuffled++
 		}

@@ -31,6 +31,7 @@ func (m *Model) PredictFrom(ctx context.Context, from *explaind.Evidence, activa
 	if err != nil {
 		return nil, err
 	}
+	defer in.free()
 	results, err := m.fetch(ctx, []graphdef.Ref{m.program.Score.Logits, m.program.Score.Probabilities}, in)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func (m *Model) PredictFrom(ctx context.Context, from *explaind.Evidence, activa
 	return &explaind.Prediction{Logits: results[0], Probabilities: results[1]}, nil
 }
 
-// feedLayer feeds a layer's activations and what passes by it.
+// feedLayer feeds a layer's activations and what passes by it. Whoever calls it frees the feeds.
 func (m *Model) feedLayer(layer graphdef.Ref, activations *explaind.Tensor, crossing []graphdef.Ref, values []*explaind.Tensor) (feeds, error) {
 	in := feeds{}
 	for i, ref := range append([]graphdef.Ref{layer}, crossing...) {
@@ -48,6 +49,7 @@ func (m *Model) feedLayer(layer graphdef.Ref, activations *explaind.Tensor, cros
 		}
 		fed, err := toTensor(x, tf.Float)
 		if err != nil {
+			in.free()
 			return nil, internal(err)
 		}
 		in[ref] = fed

@@ -148,6 +148,14 @@ func byteSize(t *tf.Tensor) int {
 	for _, d := range t.Shape() {
 		n *= int(d)
 	}
-	size := map[tf.DataType]int{tf.Float: 4, tf.Double: 8, tf.Half: 2, tf.Bfloat16: 2, tf.Int32: 4, tf.Int64: 8, tf.Uint8: 1, tf.Bool: 1}[t.DataType()]
-	return n * max(size, 1)
+	switch t.DataType() {
+	case tf.Double, tf.Int64:
+		return 8 * n
+	case tf.Float, tf.Int32:
+		return 4 * n
+	case tf.Half, tf.Bfloat16:
+		return 2 * n
+	default:
+		return n
+	}
 }

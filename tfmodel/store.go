@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 )
@@ -20,6 +21,9 @@ const (
 	weightsFile   = "weights.bin"
 )
 
+// newPrefix is how the names of folders begin that are not whole yet.
+const newPrefix = ".new-"
+
 // storePath is where the compiled form of a model lies.
 func storePath(cacheDir, digest string) string {
 	return filepath.Join(cacheDir, fmt.Sprintf("%s-v%s", digest, programVersion()))
@@ -30,7 +34,8 @@ func (c *compiled) save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(path), ".new-*")
+	clean(filepath.Dir(path))
+	temp, err := os.MkdirTemp(filepath.Dir(path), newPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -38,16 +43,37 @@ func (c *compiled) save(path string) error {
 	if err := c.write(temp); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		if _, other := loadProgram(path); other == nil {
-			return nil // somebody else wrote the same model meanwhile
+	// A folder that is there already is somebody else's, who wrote the same model meanwhile, or damaged. A damaged one is
+	// taken away in one step too, and whoever does the same at this moment may be faster.
+	for range 10 {
+		if err = os.Rename(temp, path); err == nil {
+			return nil
 		}
-		if err := os.RemoveAll(path); err != nil {
-			return err
+		if _, damaged := loadProgram(path); damaged == nil {
+			return nil
 		}
-		return os.Rename(temp, path)
+		old := temp + ".old"
+		if os.Rename(path, old) == nil {
+			defer os.RemoveAll(old)
+		}
 	}
-	return nil
+	return err
+}
+
+// leftAfter is the age of a folder that somebody began to write and will not finish.
+const leftAfter = time.Hour
+
+// clean removes what was left by processes that were killed while they saved a model.
+func clean(cacheDir string) {
+	folders, err := filepath.Glob(filepath.Join(cacheDir, newPrefix+"*"))
+	if err != nil { // a pattern that is none: nothing was left under such a name
+		return
+	}
+	for _, folder := range folders {
+		if info, err := os.Stat(folder); err == nil && time.Since(info.ModTime()) > leftAfter {
+			os.RemoveAll(folder)
+		}
+	}
 }
 
 func (c *compiled) write(dir string) error {
@@ -132,20 +158,37 @@ func checksum(path string) (uint32, error) {
 	return sum.Sum32(), err
 }
 
+// sizes are those of a stored model's files, in bytes.
+type sizes struct{ plain, optimised, weights int64 }
+
+func (s sizes) total() int64 { return s.plain + s.optimised + s.weights }
+
+func sizesOf(path string) (s sizes, err error) {
+	for name, size := range map[string]*int64{plainFile: &s.plain, optimisedFile: &s.optimised, weightsFile: &s.weights} {
+		info, err := os.Stat(filepath.Join(path, name))
+		if err != nil {
+			return sizes{}, err
+		}
+		*size = info.Size()
+	}
+	return s, nil
+}
+
 // loadWeights reads the resident weights of a stored model.
-func loadWeights(path string, p *program) ([]*tf.Tensor, error) {
-	f, err := os.Open(filepath.Join(path, weightsFile))
+func (c *compiled) loadWeights() error {
+	f, err := os.Open(filepath.Join(c.path, weightsFile))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	reader := bufio.NewReaderSize(f, 1<<20)
-	weights := make([]*tf.Tensor, len(p.Resident))
-	for i, w := range p.Resident {
-		weights[i], err = tf.ReadTensor(tf.DataType(w.Variable.Type), w.Variable.Shape, io.LimitReader(reader, w.Bytes))
+	for _, w := range c.program.Resident {
+		t, err := tf.ReadTensor(tf.DataType(w.Variable.Type), w.Variable.Shape, io.LimitReader(reader, w.Bytes))
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", weightsFile, err)
+			return fmt.Errorf("reading %s: %w", weightsFile, err)
 		}
+		count(t)
+		c.weights = append(c.weights, t)
 	}
-	return weights, nil
+	return nil
 }

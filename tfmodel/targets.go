@@ -49,22 +49,25 @@ func (t *targets) feed(in feeds, score graphdef.Score) error {
 	if t == nil {
 		return nil
 	}
-	var err error
 	n := len(t.class)
-	if in[score.Class], err = newTensor([]int{n}, tf.Int32, int32Bytes(t.class)); err != nil {
-		return err
-	}
-	if in[score.Versus], err = newTensor([]int{n}, tf.Int32, int32Bytes(t.versus)); err != nil {
-		return err
-	}
 	of := make([]byte, n)
 	if t.ofProbability {
 		for i := range of {
 			of[i] = 1
 		}
 	}
-	in[score.OfProbability], err = newTensor([]int{n}, tf.Bool, of)
-	return err
+	for _, f := range []struct {
+		ref   graphdef.Ref
+		dtype tf.DataType
+		data  []byte
+	}{{score.Class, tf.Int32, int32Bytes(t.class)}, {score.Versus, tf.Int32, int32Bytes(t.versus)}, {score.OfProbability, tf.Bool, of}} {
+		fed, err := newTensor([]int{n}, f.dtype, f.data)
+		if err != nil {
+			return err
+		}
+		in[f.ref] = fed
+	}
+	return nil
 }
 
 func int32Bytes(values []int32) []byte {

@@ -11,7 +11,7 @@ import (
 	"github.com/explaind/explaind"
 )
 
-// toTensor converts for a feed; dtype is the model's own.
+// toTensor converts for a feed, which whoever calls it frees; dtype is the model's own.
 func toTensor(t *explaind.Tensor, dtype tf.DataType) (*tf.Tensor, error) {
 	switch dtype {
 	case tf.Float:
@@ -32,7 +32,11 @@ func newTensor(shape []int, dtype tf.DataType, data []byte) (*tf.Tensor, error) 
 	for i, d := range shape {
 		dims[i] = int64(d)
 	}
-	return tf.ReadTensor(dtype, dims, bytes.NewReader(data))
+	t, err := tf.ReadTensor(dtype, dims, bytes.NewReader(data))
+	if err == nil {
+		count(t)
+	}
+	return t, err
 }
 
 // fromTensor copies a fetched tensor of float32.

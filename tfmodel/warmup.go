@@ -2,6 +2,7 @@ package tfmodel
 
 import (
 	"context"
+	"slices"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/tfmodel/graphdef"
@@ -14,15 +15,16 @@ const warmSize = 224
 func (m *Model) warmUp(ctx context.Context) error {
 	in := m.program.Spec.Input
 	image := explaind.NewTensor(max(in.Batch, 1), warmSide(in.Height), warmSide(in.Width), in.Channels)
+	if err := m.findStrides(ctx, image); err != nil {
+		return err
+	}
 	fed, err := toTensor(image, m.inputType())
 	if err != nil {
 		return internal(err)
 	}
-	if err := m.findStrides(ctx, image); err != nil {
-		return err
-	}
 	layers := m.defaultLayers()
-	fetches, start := m.forwardFetches(layers), feeds{m.program.Input: fed}
+	fetches, start := m.predict, feeds{m.program.Input: fed}
+	defer start.free()
 	if err := m.engine.warmUp(fetches, start); err != nil {
 		return unsupported(err)
 	}
@@ -35,7 +37,7 @@ func (m *Model) warmUp(ctx context.Context) error {
 	if err := best(image.Rows()).feed(start, m.program.Score); err != nil {
 		return internal(err)
 	}
-	if err := m.engine.warmUp(append(fetches, m.program.Layers[layers[0]].Gradients), start); err != nil {
+	if err := m.engine.warmUp(append(slices.Clip(fetches), m.program.Layers[layers[0]].Gradients), start); err != nil {
 		return unsupported(err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package tfmodel
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -17,8 +18,8 @@ import (
 )
 
 // readWeights loads the SavedModel once and reads all variables in one run: one run per variable would take minutes.
-// The tensors share their memory with the loaded model, which is closed.
-func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables []graphdef.Variable) ([]*tf.Tensor, error) {
+// The tensors share their memory with the loaded model, which is closed. Whoever calls it frees them.
+func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables []graphdef.Variable) (values []*tf.Tensor, err error) {
 	if len(variables) == 0 {
 		return nil, nil
 	}
@@ -30,7 +31,7 @@ func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables
 		return nil, unreadable(dir, err)
 	}
 	defer func() { // Keras exports hold every weight twice: this gives one half back
-		loaded.close()
+		err = errors.Join(err, loaded.close())
 		giveBackMemory()
 	}()
 	nodes := graphdef.ValueNodes(meta.GraphDef, graphdef.ParseRef(meta.GetSaverDef().GetRestoreOpName()).Node)
@@ -44,12 +45,13 @@ func readWeights(dir string, tags []string, meta *corepb.MetaGraphDef, variables
 			return nil, unsupported(err)
 		}
 	}
-	values, err := loaded.run(fetches, nil)
+	values, err = loaded.run(fetches, nil)
 	if err != nil {
 		return nil, unreadable(dir, err)
 	}
 	for i, v := range variables {
 		if got := values[i].Shape(); !fitsShape(got, v.Shape) {
+			free(values...)
 			return nil, unreadable(dir, fmt.Errorf("%q has the shape %v, the graph wants %v", v.Owner, got, v.Shape))
 		}
 	}

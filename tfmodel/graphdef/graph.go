@@ -40,10 +40,11 @@ func (r Ref) String() string {
 type Graph struct {
 	Nodes  []*nodepb.NodeDef
 	byName map[string]*nodepb.NodeDef
+	copies map[string]int // of a name, those that UniqueName has given out
 }
 
 // NewGraph returns an empty graph.
-func NewGraph() *Graph { return &Graph{byName: map[string]*nodepb.NodeDef{}} }
+func NewGraph() *Graph { return &Graph{byName: map[string]*nodepb.NodeDef{}, copies: map[string]int{}} }
 
 // FromNodes makes a graph of nodes that are in topological order already.
 func FromNodes(nodes []*nodepb.NodeDef) *Graph {
@@ -69,8 +70,9 @@ func (g *Graph) UniqueName(name string) string {
 	if g.byName[name] == nil {
 		return name
 	}
-	for i := 1; ; i++ {
-		if candidate := fmt.Sprintf("%s__%d", name, i); g.byName[candidate] == nil {
+	for { // counted, because a function may be called a hundred thousand times
+		g.copies[name]++
+		if candidate := fmt.Sprintf("%s__%d", name, g.copies[name]); g.byName[candidate] == nil {
 			return candidate
 		}
 	}

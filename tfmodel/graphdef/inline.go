@@ -16,6 +16,13 @@ import (
 // maxDepth bounds function calls within function calls; Keras nests a handful.
 const maxDepth = 100
 
+// The largest models have some ten thousand nodes. These bounds keep a file from using up the stack, over which Go ends the
+// process, or from growing without end by functions that call each other twice.
+const (
+	maxNodes = 1 << 20 // of the flat graph, and calls
+	maxChain = 100_000 // nodes, each of which reads the one before
+)
+
 // Inline returns the flat graph of all that the outputs depend on, and the outputs' names in it. Function calls are
 // replaced by their bodies, so that nothing of Keras' nesting is left. Control inputs are dropped: an inference graph
 // has no side effects to order.
@@ -42,6 +49,8 @@ type inliner struct {
 	ops       Ops
 	functions map[string]*functionpb.FunctionDef
 	flat      *Graph
+	visited   int // nodes so far, those of each call anew
+	chain     int // nodes that wait for their inputs
 }
 
 // scope is the inside of one call.
@@ -140,6 +149,10 @@ func (in *inliner) emit(s *scope, name string) (*emitted, error) {
 		return nil, fmt.Errorf("node %q is read but does not exist", s.prefix+name)
 	}
 	s.done[name] = nil
+	if err := in.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { in.chain-- }()
 	inputs, err := in.inputs(s, n)
 	if err != nil {
 		return nil, err
@@ -150,6 +163,19 @@ func (in *inliner) emit(s *scope, name string) (*emitted, error) {
 	}
 	s.done[name] = e
 	return e, nil
+}
+
+// enter counts a node whose inputs come next.
+func (in *inliner) enter() error {
+	in.visited++
+	in.chain++
+	switch {
+	case in.visited > maxNodes:
+		return fmt.Errorf("the graph has more than %d nodes once its functions are written out, which no classifier needs", maxNodes)
+	case in.chain > maxChain:
+		return fmt.Errorf("the graph has more than %d nodes one after another, which no classifier needs", maxChain)
+	}
+	return nil
 }
 
 func (in *inliner) inputs(s *scope, n *nodepb.NodeDef) ([]Ref, error) {

@@ -15,7 +15,7 @@ import (
 // of them belong together.
 func ValueNodes(def *graphpb.GraphDef, restore string) map[string]string {
 	readers, readFrom := map[string]string{}, map[string]string{} // variable → node that reads it, and back
-	for _, n := range def.Node {
+	for _, n := range def.GetNode() {
 		switch n.Op {
 		case "ReadVariableOp":
 			variable := firstInput(n).Node
@@ -26,7 +26,7 @@ func ValueNodes(def *graphpb.GraphDef, restore string) map[string]string {
 	}
 	restored := withControl(def, restore)
 	values := maps.Clone(readers)
-	for _, n := range def.Node {
+	for _, n := range def.GetNode() {
 		if n.Op != "AssignVariableOp" || len(Inputs(n)) != 2 {
 			continue
 		}
@@ -40,8 +40,8 @@ func ValueNodes(def *graphpb.GraphDef, restore string) map[string]string {
 
 // withControl is the set of nodes that have to run for a node, control inputs included.
 func withControl(def *graphpb.GraphDef, name string) map[string]bool {
-	byName := make(map[string]*nodepb.NodeDef, len(def.Node))
-	for _, n := range def.Node {
+	byName := make(map[string]*nodepb.NodeDef, len(def.GetNode()))
+	for _, n := range def.GetNode() {
 		byName[n.Name] = n
 	}
 	seen, stack := map[string]bool{}, []string{name}

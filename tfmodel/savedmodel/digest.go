@@ -31,6 +31,22 @@ func Digest(dir string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// Bytes is the size of the files that make the model what it is, see Digest.
+func Bytes(dir string) (size int64, err error) {
+	files, err := modelFiles(dir)
+	if err != nil {
+		return 0, unreadable("the SavedModel's folder", err)
+	}
+	for _, name := range files {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return 0, unreadable(name, err)
+		}
+		size += info.Size()
+	}
+	return size, nil
+}
+
 func add(sum io.Writer, dir, name string) error {
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {

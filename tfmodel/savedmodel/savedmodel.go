@@ -23,6 +23,9 @@ const ServeTag = "serve"
 
 const modelFile = "saved_model.pb"
 
+// maxModelBytes is what a message of Protocol Buffers may have. A larger file is not read to find that out.
+const maxModelBytes = 1<<31 - 1
+
 // Read reads the graph with the serving tag from a SavedModel folder, and returns the tags that it has.
 func Read(dir string) (*corepb.MetaGraphDef, []string, error) {
 	model, err := parse(dir)
@@ -45,6 +48,8 @@ func Read(dir string) (*corepb.MetaGraphDef, []string, error) {
 func Exists(dir string) error {
 	info, err := os.Stat(filepath.Join(dir, modelFile))
 	switch {
+	case err == nil && info.Mode().IsRegular() && info.Size() > maxModelBytes:
+		return explaind.Errorf(explaind.FailedPrecondition, "CORRUPT", "saved_model.pb has %d bytes, and Protocol Buffers end at 2 GiB: copy it again", info.Size())
 	case err == nil && info.Mode().IsRegular():
 		return nil
 	case err == nil:
