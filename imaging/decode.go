@@ -26,6 +26,23 @@ import (
 // UNSUPPORTED_FORMAT (not one of these formats, or a kind of it that is not read) or IMAGE_DECODE_FAILED (damaged, cut
 // off or empty).
 func Decode(data []byte, l Limits) (*Picture, error) {
+	f, err := Open(data, l)
+	if err != nil {
+		return nil, err
+	}
+	return f.Decode()
+}
+
+// File is an image file whose header was read, and no more.
+type File struct {
+	Width, Height int // as stored, before the EXIF orientation turns it
+
+	format *format
+	data   []byte
+}
+
+// Open reads a file's header and checks it against l. The error is as of package-level Decode.
+func Open(data []byte, l Limits) (*File, error) {
 	if err := l.checkBytes(len(data)); err != nil {
 		return nil, err
 	}
@@ -43,20 +60,25 @@ func Decode(data []byte, l Limits) (*Picture, error) {
 	if err := l.checkPixels(header.Width, header.Height); err != nil {
 		return nil, err
 	}
-	p, err := guard(f, func() (*Picture, error) {
-		m, err := f.decode(data)
+	return &File{header.Width, header.Height, f, data}, nil
+}
+
+// Decode reads the pixels, as package-level Decode does.
+func (f *File) Decode() (*Picture, error) {
+	p, err := guard(f.format, func() (*Picture, error) {
+		m, err := f.format.decode(f.data)
 		if err != nil {
 			return nil, err
 		}
-		return onCanvas(m, header.Width, header.Height)
+		return onCanvas(m, f.Width, f.Height)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if f.exif == nil {
+	if f.format.exif == nil {
 		return p, nil
 	}
-	return p.upright(orientation(f.exif(data))), nil
+	return p.upright(orientation(f.format.exif(f.data))), nil
 }
 
 // guard calls a decoder. Decoders read bytes of strangers, so what they panic with is an error of the file.

@@ -69,11 +69,20 @@ func grey(rgb []float32) []float32 {
 // viewOf rounds pixels to what can be looked at.
 func viewOf(pixels []float32, height, width, channels int) *Picture {
 	view := newPicture(width, height)
-	for i := range view.Pix {
-		view.Pix[i] = uint8(min(max(pixels[i*channels/3], 0), 255) + 0.5)
+	if channels == 3 {
+		for i, v := range pixels {
+			view.Pix[i] = rounded(v)
+		}
+		return view
+	}
+	for i, v := range pixels {
+		g := rounded(v)
+		view.Pix[3*i], view.Pix[3*i+1], view.Pix[3*i+2] = g, g, g
 	}
 	return view
 }
+
+func rounded(v float32) uint8 { return uint8(min(max(v, 0), 255) + 0.5) }
 
 // Black is what becomes of a black pixel, for each channel of the model's input. Errors are those of Prepare.
 func Black(how explaind.Preprocessing, channels int) ([]float32, error) {

@@ -8,6 +8,9 @@ import "github.com/explaind/explaind"
 // Rows are first made as wide as the target, then added up. Only rows and columns that some target pixel needs are
 // read, each row once: rows that the next target row may need again are kept in a ring.
 func resize(p *Picture, part Frame, how explaind.Resize, height, width int) []float32 {
+	if part.X1-part.X0 == width && part.Y1-part.Y0 == height { // every way to resize leaves such pixels as they are
+		return floats(p, part)
+	}
 	across := newAxis(part.X1-part.X0, width, how)
 	down := newAxis(part.Y1-part.Y0, height, how)
 	ring := newRing(down.widest, 3*width, func(dst []float32, y int) {
@@ -27,6 +30,17 @@ func resize(p *Picture, part Frame, how explaind.Resize, height, width int) []fl
 			for i, v := range src {
 				dst[i] += w * v
 			}
+		}
+	}
+	return out
+}
+
+// floats are the pixels of a part of the picture.
+func floats(p *Picture, part Frame) []float32 {
+	out := make([]float32, 0, 3*(part.X1-part.X0)*(part.Y1-part.Y0))
+	for y := part.Y0; y < part.Y1; y++ {
+		for _, v := range p.row(y)[3*part.X0 : 3*part.X1] {
+			out = append(out, float32(v))
 		}
 	}
 	return out

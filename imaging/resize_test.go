@@ -136,3 +136,28 @@ func checkAxis(t *testing.T, a *axis, from int, tolerance float64) {
 		}
 	}
 }
+
+// A part that has the size already is left as it is, since each axis would: every pixel has the weight 1 for itself, and 0
+// for all others.
+func TestResizeToTheSameSize(t *testing.T) {
+	p := pattern(9, 12)
+	part := Frame{X0: 3, Y0: 1, X1: 10, Y1: 9}
+	for _, how := range methods {
+		for _, n := range []int{1, 2, 7, 224, 4096} {
+			a := newAxis(n, n, how)
+			for i, first := range a.first {
+				for k, w := range a.weights[a.start[i]:a.start[i+1]] {
+					if self := first+k == i; self && w != 1 || !self && w != 0 {
+						t.Fatalf("%s of %d: pixel %d has weight %v for pixel %d", how, n, i, w, first+k)
+					}
+				}
+			}
+		}
+		for i, v := range resize(p, part, how, 8, 7) {
+			y, x := i/21, i%21
+			if want := float32(p.Pix[3*12*(y+1)+9+x]); v != want {
+				t.Fatalf("%s: value %d is %v, want %v", how, i, v, want)
+			}
+		}
+	}
+}

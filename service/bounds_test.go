@@ -106,7 +106,7 @@ func TestImageBounds(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	s := serviceOf(t, fakemodel.New(4, "a"), service.Options{})
-	if s.MaxInFlight() != runtime.GOMAXPROCS(0) {
+	if s.MaxInFlight() != max(16, 4*runtime.GOMAXPROCS(0)) {
 		t.Errorf("MaxInFlight is %d", s.MaxInFlight())
 	}
 	// 256 explanations pass, one more does not.

@@ -8,19 +8,19 @@ import (
 	"github.com/explaind/explaind/faithfulness"
 )
 
-// checkCost refuses what would take too much memory or time, before the model runs.
-func (p *plan) checkCost(in *input, spec *explaind.Spec, o Options) error {
+// cost is how many numbers the evidence takes. It refuses what would take too much memory or time, before the model runs.
+func (p *plan) cost(in *input, spec *explaind.Spec, o Options) (numbers int, err error) {
 	height, width := in.size()
 	image := len(in.tensor.Data)
 	// the image, and its gradients of each kind
-	numbers := p.variants() * image * (1 + 2*len(p.targets)*len(p.groups))
+	numbers = p.variants() * image * (1 + 2*len(p.targets)*len(p.groups))
 	passes := 0
 	for i, name := range p.layers {
 		size := explain.Size{Height: height, Width: width}
 		if name != "" {
 			layer, err := spec.FindLayer(name)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			size.Channels = layer.Channels
 			h, w := layer.Height, layer.Width
@@ -45,15 +45,15 @@ func (p *plan) checkCost(in *input, spec *explaind.Spec, o Options) error {
 		}
 	}
 	if numbers > o.MaxEvidence {
-		return explaind.FieldError("config", "TOO_MANY_EXPLANATIONS",
+		return 0, explaind.FieldError("config", "TOO_MANY_EXPLANATIONS",
 			"activations and gradients of %d layers and %d targets for %d×%d pixels are %d numbers and the server allows %d; ask for fewer layers or targets at a time, or send a smaller picture where the model takes any size",
 			len(p.layers), len(p.targets), width, height, numbers, o.MaxEvidence)
 	}
 	if passes > o.MaxPasses {
-		return explaind.FieldError("config", "TOO_MANY_PASSES",
+		return 0, explaind.FieldError("config", "TOO_MANY_PASSES",
 			"the model would run on %d further images and the server allows %d; ask for fewer methods, layers or targets at a time, or for fewer samples, masks or channels in config.options", passes, o.MaxPasses)
 	}
-	return p.checkMaps(in, o)
+	return numbers, p.checkMaps(in, o)
 }
 
 // imageSized tells whether some maps are as large as the image already.

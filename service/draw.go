@@ -16,13 +16,15 @@ func (e *Explainer) draw(ctx context.Context, answer *ExplainAnswer, in *input, 
 	answer.Explanations = make([]Explanation, len(maps))
 	overlays := make([]image.Image, len(maps))
 	err := each(ctx, len(maps), func(i int) error {
-		x, overlay, err := p.explanation(&maps[i], in)
-		if err != nil {
-			return err
-		}
-		x.Target.Label = label(spec, x.Target.Class)
-		answer.Explanations[i], overlays[i] = *x, overlay
-		return nil
+		return e.service.onCore(ctx, func() error {
+			x, overlay, err := p.explanation(&maps[i], in)
+			if err != nil {
+				return err
+			}
+			x.Target.Label = label(spec, x.Target.Class)
+			answer.Explanations[i], overlays[i] = *x, overlay
+			return nil
+		})
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -33,7 +35,13 @@ func (e *Explainer) draw(ctx context.Context, answer *ExplainAnswer, in *input, 
 	if !p.rendering.ComparisonPNG {
 		return nil
 	}
-	answer.ComparisonPNG, err = p.comparison(answer, spec, in, overlays)
+	err = e.service.onCore(ctx, func() (err error) {
+		answer.ComparisonPNG, err = p.comparison(answer, spec, in, overlays)
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return inPhase(explaind.FromContext(ctx), "RENDER")
+	}
 	return err
 }
 

@@ -49,23 +49,26 @@ func (e *Explainer) Close() { e.handle.Release() }
 // passes tell report, if it is not nil, how far they are.
 func (e *Explainer) Explain(ctx context.Context, image *Image, report func(Progress)) (*ExplainAnswer, error) {
 	watch := startWatch()
+	explaind.ObserverOf(ctx).Answers(e.handle.Ref)
 	place, err := e.service.enter(ctx, e.plan.long())
 	if err != nil {
 		return nil, err
 	}
 	defer place.leave()
 	answer := &ExplainAnswer{ImageID: image.ID, Model: e.handle.Ref}
-	answer.Timing.Queue = watch.next()
-
 	spec := e.handle.Model.Spec()
-	in, err := e.service.input(image, spec)
+	in, err := place.input(ctx, image, spec, e.plan.rendering.Resolution == ResolutionOriginal, watch, &answer.Timing)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.plan.checkCost(in, spec, e.service.options); err != nil {
+	numbers, err := e.plan.cost(in, spec, e.service.options)
+	if err != nil {
 		return nil, err
 	}
-	answer.Timing.Decode = watch.next()
+	if err := place.ready(ctx, numbers); err != nil {
+		return nil, err
+	}
+	answer.Timing.Queue += watch.next()
 
 	a := &asker{Explainer: e, in: in, place: place, report: report}
 	found, err := a.run(ctx)
@@ -80,9 +83,11 @@ func (e *Explainer) Explain(ctx context.Context, image *Image, report func(Progr
 	maps = e.plan.fuse(maps, in)
 	answer.Timing.Run = watch.next()
 
+	place.pause()
 	if err := e.draw(ctx, answer, in, maps); err != nil {
 		return nil, err
 	}
+	explaind.Observe(ctx, explaind.PhaseRender, watch.lap, 0)
 	answer.Timing.Render = watch.next()
 	if err := a.measure(ctx, answer, maps); err != nil {
 		return nil, err

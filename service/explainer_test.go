@@ -3,6 +3,7 @@ package service_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/internal/fakemodel"
@@ -50,7 +51,9 @@ func TestExplainerIsShared(t *testing.T) {
 	}
 	p.Close()
 	p.Close() // twice is once
-	if !first.Closed() {
-		t.Error("still open, though nobody uses it")
+	for end := time.Now().Add(5 * time.Second); !first.Closed(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("still open, though nobody uses it")
+		}
 	}
 }

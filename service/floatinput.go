@@ -9,9 +9,9 @@ import (
 	"github.com/explaind/explaind/imaging"
 )
 
-// floatInput takes a FLOAT32 tensor as the model's own input. Its shape must be the model's; free dimensions are
-// bounded. There is no picture, so heatmaps are drawn over the tensor itself.
-func (s *Service) floatInput(t *Tensor, spec *explaind.Spec) (*input, error) {
+// floatSource takes a FLOAT32 tensor as the model's own input. Its shape must be the model's; free dimensions are
+// bounded.
+func (s *Service) floatSource(t *Tensor, spec *explaind.Spec) (*source, error) {
 	shape, err := imageShape(t.Shape, s.options.Images.MaxPixels)
 	if err != nil {
 		return nil, err
@@ -29,6 +29,11 @@ func (s *Service) floatInput(t *Tensor, spec *explaind.Spec) (*input, error) {
 	if err := checkLength(t, 4*explaind.Elements(shape)); err != nil {
 		return nil, err
 	}
+	return &source{shape[0] * shape[1], func() (*input, error) { return floatInput(t, shape) }}, nil
+}
+
+// floatInput reads the tensor. There is no picture, so heatmaps are drawn over the tensor itself.
+func floatInput(t *Tensor, shape []int) (*input, error) {
 	values, err := floats(t.Data)
 	if err != nil {
 		return nil, err

@@ -11,29 +11,42 @@ import (
 type input struct {
 	tensor   *explaind.Tensor // [1, H, W, C]
 	view     *imaging.Picture // what the model sees, W×H
-	original *imaging.Picture // as it came
+	original *imaging.Picture // as it came; nil unless it is drawn over
 	frame    imaging.Frame    // the part of original that view shows
 }
 
 func (in *input) size() (height, width int) { return in.tensor.Shape[1], in.tensor.Shape[2] }
 
-// input decodes an image and makes model input of it.
-func (s *Service) input(image *Image, spec *explaind.Spec) (*input, error) {
+// source is an image whose size was read and checked, and no more.
+type source struct {
+	pixels  int                    // of the picture as it came
+	prepare func() (*input, error) // decodes it and makes model input of it
+}
+
+// source reads as much of an image as tells its size.
+func (s *Service) source(image *Image, spec *explaind.Spec) (*source, error) {
 	switch {
 	case image.Tensor != nil && image.Tensor.DType == Float32:
-		return s.floatInput(image.Tensor, spec)
+		return s.floatSource(image.Tensor, spec)
 	case image.Tensor != nil:
 		picture, err := s.pixels(image.Tensor)
 		if err != nil {
 			return nil, err
 		}
-		return s.pictureInput(picture, spec, "image.tensor")
+		return &source{picture.Width * picture.Height, func() (*input, error) { return s.pictureInput(picture, spec, "image.tensor") }}, nil
 	case len(image.Encoded) > 0:
-		picture, err := imaging.Decode(image.Encoded, s.options.Images)
+		const field = "image.encoded"
+		file, err := imaging.Open(image.Encoded, s.options.Images)
 		if err != nil {
-			return nil, explaind.AtField(err, "image.encoded")
+			return nil, explaind.AtField(err, field)
 		}
-		return s.pictureInput(picture, spec, "image.encoded")
+		return &source{file.Width * file.Height, func() (*input, error) {
+			picture, err := file.Decode()
+			if err != nil {
+				return nil, explaind.AtField(err, field)
+			}
+			return s.pictureInput(picture, spec, field)
+		}}, nil
 	default:
 		return nil, explaind.FieldError("image", "IMAGE_REQUIRED", "there is no image; give a file's bytes as encoded, or a tensor")
 	}

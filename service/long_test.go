@@ -132,17 +132,18 @@ func TestShortOnesPassLongOnes(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		cancel()
-		if err := <-done; reason(err) != "CANCELED" || m.Peak() != 1 {
+		if err := <-done; reason(err) != "CANCELED" || m.Peak() > 2 { // its own and a short one
 			t.Errorf("%s: the long one: %v; %d runs at once", what, err, m.Peak())
 		}
 	}
 }
 
-// However many come, no more images are held than four long ones for each place, and those that run.
+// However many come, no more images are held than eight long ones and those in flight, and no more passes run than two and
+// those.
 func TestHeldImages(t *testing.T) {
 	const places, passes = 2, 20
 	m := fakemodel.New(4, "a", "b")
-	s := serviceOf(t, m, service.Options{MaxInFlight: places})
+	s := serviceOf(t, m, service.Options{MaxInFlight: places, MaxQueue: 24})
 	var mu sync.Mutex
 	long, most := 0, 0 // requests between their first run and their last
 	m.BeforeRun = func(ctx context.Context) error {
@@ -178,7 +179,7 @@ func TestHeldImages(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if most != 4*places || long != 0 || m.Runs() != 12*(1+passes)+12*20 || m.Peak() > places {
+	if most != 8 || long != 0 || m.Runs() != 12*(1+passes)+12*20 || m.Peak() > places+2 {
 		t.Errorf("%d long ones at once, %d runs, %d of them at once", most, m.Runs(), m.Peak())
 	}
 }

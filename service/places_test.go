@@ -21,7 +21,7 @@ func TestPlaces(t *testing.T) {
 		<-release
 		return nil
 	}
-	s := serviceOf(t, m, service.Options{MaxInFlight: places})
+	s := serviceOf(t, m, service.Options{MaxInFlight: places, MaxQueue: callers})
 	if s.MaxInFlight() != places {
 		t.Errorf("MaxInFlight is %d", s.MaxInFlight())
 	}

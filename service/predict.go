@@ -54,20 +54,18 @@ func (p *Predictor) Close() { p.handle.Release() }
 // Predict is the story of one prediction.
 func (p *Predictor) Predict(ctx context.Context, image *Image) (*PredictAnswer, error) {
 	watch := startWatch()
+	explaind.ObserverOf(ctx).Answers(p.handle.Ref)
 	place, err := p.service.enter(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	defer place.leave()
 	answer := &PredictAnswer{ImageID: image.ID, Model: p.handle.Ref}
-	answer.Timing.Queue = watch.next()
-
 	spec := p.handle.Model.Spec()
-	in, err := p.service.input(image, spec)
+	in, err := place.input(ctx, image, spec, false, watch, &answer.Timing)
 	if err != nil {
 		return nil, err
 	}
-	answer.Timing.Decode = watch.next()
 
 	if err := explaind.FromContext(ctx); err != nil {
 		return nil, inPhase(err, "DECODE")
@@ -95,7 +93,7 @@ func (p *Predictor) run(ctx context.Context, images *explaind.Tensor) (*explaind
 		predict = p.handle.Model.(outputter).PredictOutputs
 	}
 	prediction, err := predict(ctx, images)
-	return prediction, ofImage(err)
+	return prediction, ofModel(err)
 }
 
 // topK checks how many classes are asked for. More than there are is all of them.

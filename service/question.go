@@ -42,7 +42,7 @@ func (a *asker) question(d explain.Definition, score explaind.Score, evidence []
 
 // step is what happens between two passes: others may run, and who is no longer waited for stops.
 func (a *asker) step(ctx context.Context) error {
-	if err := a.place.stepAside(ctx); err != nil {
+	if err := a.place.pass(ctx); err != nil {
 		return inPhase(err, "RUN")
 	}
 	return nil

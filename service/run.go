@@ -52,7 +52,7 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 		}
 		prediction, err := a.handle.Model.Predict(ctx, images)
 		if err != nil {
-			return nil, ofImage(err)
+			return nil, ofModel(err)
 		}
 		found.prediction = prediction
 		if targets, err = resolved(targets, ranked(targets, prediction.Logits.Row(0).Data)); err != nil {
@@ -71,7 +71,7 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 		}
 		result, err := a.handle.Model.Explain(ctx, request)
 		if err != nil {
-			return nil, ofImage(err)
+			return nil, ofModel(err)
 		}
 		if found.prediction == nil {
 			found.prediction = result.Prediction
@@ -84,10 +84,19 @@ func (a *asker) run(ctx context.Context) (*evidence, error) {
 	return found, nil
 }
 
-// ofImage names the field of a model's error about the image: all else about a request was checked before.
-func ofImage(err error) error {
-	if err != nil && explaind.AsError(err).Code == explaind.InvalidArgument {
+// ofModel completes an error of the model: one about the image gets its field, for all else about a request was checked
+// before, and one of an end in time its phase.
+func ofModel(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch e := explaind.AsError(err); e.Code {
+	case explaind.InvalidArgument:
 		return explaind.AtField(err, "image")
+	case explaind.DeadlineExceeded, explaind.Canceled:
+		if e.Metadata["phase"] == "" {
+			return inPhase(err, "RUN")
+		}
 	}
 	return err
 }

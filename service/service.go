@@ -4,7 +4,10 @@
 package service
 
 import (
+	"cmp"
+	"maps"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -19,7 +22,7 @@ type Models interface {
 	List() []explaind.ModelStatus
 }
 
-// Options bound what one request may cost. Each zero has its default.
+// Options bound what requests may cost, alone and together. Each zero has its default.
 type Options struct {
 	// Images bounds encoded images by bytes and every picture by pixels; 64 MiB and 64 million pixels.
 	Images imaging.Limits
@@ -35,11 +38,31 @@ type Options struct {
 	MaxEvidence int
 	// MaxPasses bounds the images, or activations, that the methods of one request have the model compute again; 64 Ki.
 	MaxPasses int
-	// MaxInFlight is how many images are worked on at once, in all requests together; GOMAXPROCS. The rest wait.
+	// MaxInFlight is how many images are worked on at once, in all requests together, those of methods with many passes not
+	// counted; 4 × GOMAXPROCS, at least 16, so that the model finds rows to run together. The rest wait.
 	MaxInFlight int
+	// MaxQueue is how many single requests may wait for that; as many as are worked on, at least 16, so that a full queue
+	// doubles the time of an answer and no more. Items of streams always wait.
+	MaxQueue int
+	// MaxStreams is how many streams may be open; 256.
+	MaxStreams int
+	// ClientInFlight is how many single requests of one client may wait or be worked on; no bound.
+	ClientInFlight int
+	// ClientRate is how many images a second one client may send; no bound. ClientBurst is how many of them may come at once;
+	// the images of one second.
+	ClientRate  float64
+	ClientBurst int
 }
 
-const mebi = 1 << 20
+const (
+	mebi = 1 << 20
+	// leastInFlight fills two runs of eight rows: while one runs, the next gathers.
+	leastInFlight = 16
+	leastWaiting  = 16
+)
+
+// Defaults are the bounds of a service that was given none.
+func Defaults() Options { return Options{}.withDefaults() }
 
 func (o Options) withDefaults() Options {
 	for _, d := range []struct {
@@ -53,12 +76,14 @@ func (o Options) withDefaults() Options {
 		{&o.MaxMapPixels, 64 * mebi},
 		{&o.MaxEvidence, 128 * mebi},
 		{&o.MaxPasses, 64 << 10},
-		{&o.MaxInFlight, runtime.GOMAXPROCS(0)},
+		{&o.MaxInFlight, max(leastInFlight, 4*runtime.GOMAXPROCS(0))},
+		{&o.MaxStreams, 256},
 	} {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
 	}
+	o.MaxQueue = cmp.Or(o.MaxQueue, max(leastWaiting, o.MaxInFlight))
 	return o
 }
 
@@ -66,29 +91,36 @@ func (o Options) withDefaults() Options {
 type Service struct {
 	models  Models
 	options Options
-	places  *semaphore.Weighted
-	long    *semaphore.Weighted // of those requests that step aside between their passes
+	clients *clients
+	short   *class
+	long    *class              // requests that have the model run pass by pass
 	turns   *semaphore.Weighted // of the long ones among each other
+	cores   *semaphore.Weighted
+	streams atomic.Int64 // that are open
 }
 
 // New returns a service of the models.
 func New(models Models, o Options) *Service {
 	o = o.withDefaults()
-	most := int64(o.MaxInFlight)
-	return &Service{models: models, options: o, places: semaphore.NewWeighted(most), long: semaphore.NewWeighted(longPerPlace * most), turns: semaphore.NewWeighted(most)}
+	return &Service{
+		models: models, options: o,
+		clients: newClients(o.ClientInFlight, o.ClientRate, o.ClientBurst),
+		short:   newClass(o.MaxInFlight, &o), long: newClass(longTurns*longPerTurn, &o),
+		turns: semaphore.NewWeighted(longTurns), cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+	}
 }
-
-// longPerPlace is how many requests that step aside there may be for each place. They take turns, so that a few of thousands
-// of passes do not keep out all others; each holds its image and evidence meanwhile.
-const longPerPlace = 4
 
 // MaxInFlight is how many images are worked on at once, in all requests together.
 func (s *Service) MaxInFlight() int { return s.options.MaxInFlight }
 
-// inPhase names the phase in which a deadline passed.
+// inPhase names the phase in which a request ended early.
 func inPhase(err error, phase string) error {
 	e := *explaind.AsError(err)
-	e.Metadata = map[string]string{"phase": phase}
+	e.Metadata = maps.Clone(e.Metadata)
+	if e.Metadata == nil {
+		e.Metadata = map[string]string{}
+	}
+	e.Metadata["phase"] = phase
 	return &e
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,9 @@ func TestBadRequests(t *testing.T) {
 	spectral.Spec().Input.Channels = 5
 	models := map[string]explaind.Model{"colours": colours(), "free": free, "flat": flat, "twins": twins, "spectral": spectral, "broken": nil}
 	addUnwilling(models)
-	r := start(t, setup{models: models, options: tight})
-	rows := append(badRequests(t), badOptions()...)
-	if len(rows) < 120 {
+	r := start(t, setup{models: models, options: tight, tcp: true})
+	rows := slices.Concat(badRequests(t), badOptions(), badFiles(t), badNumbers())
+	if len(rows) < 250 {
 		t.Fatalf("only %d rows", len(rows))
 	}
 	for _, row := range rows {
@@ -89,6 +90,21 @@ func TestBadRequests(t *testing.T) {
 				row.check(t, "ExplainStream item", explains.itemError(t, config, q.Image))
 			}
 		})
+	}
+	r.stillServes(t)
+}
+
+// stillServes is what a server must do after whatever was sent to it: answer, and have nothing in its log that is its own
+// fault.
+func (r *rig) stillServes(t *testing.T) {
+	t.Helper()
+	if _, err := r.Explain(t.Context(), &pb.ExplainRequest{Model: "colours", Image: mixed(4, 4).image(t)}); err != nil {
+		t.Errorf("a good request afterwards: %v", err)
+	}
+	for line := range strings.Lines(r.log.String()) {
+		if strings.Contains(line, "level=ERROR") || strings.Contains(line, "msg=panic") {
+			t.Errorf("the log has %s", line)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ var tight = service.Options{
 	MaxInputPixels: 1 << 10, MaxExplanations: 12, MaxMapPixels: 1 << 12, MaxEvidence: 1 << 12, MaxPasses: 1 << 10, MaxInFlight: 2,
 }
 
-func badRequests(t *testing.T) []badRequest {
+func badRequests(t testing.TB) []badRequest {
 	picture := mixed(4, 4).png(t)
 	pixels := mixed(4, 4).bytes()
 	values := func(first float32) []byte { return littleEndian(append([]float32{first}, make([]float32, 47)...)...) }

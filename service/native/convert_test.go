@@ -43,10 +43,13 @@ func TestEnumsAreWhole(t *testing.T) {
 	if n := pb.Flag(0).Descriptor().Values().Len(); len(flags) != n-1 {
 		t.Errorf("%d flags of %d can be told", len(flags), n-1)
 	}
-	for s := explaind.ModelLoading; s <= explaind.ModelFailed; s++ {
+	for s := explaind.ModelLoading; s <= explaind.ModelUnloaded; s++ {
 		if states[s].String() != "MODEL_STATE_"+s.String() {
 			t.Errorf("state %v is %v", s, states[s])
 		}
+	}
+	if n := pb.ModelState(0).Descriptor().Values().Len(); len(states) != n-1 {
+		t.Errorf("%d states of %d can be told", len(states), n-1)
 	}
 }
 

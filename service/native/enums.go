@@ -87,9 +87,11 @@ var (
 		explaind.FlagGuardedPole:      pb.Flag_FLAG_GUARDED_POLE,
 	}
 	states = map[explaind.ModelState]pb.ModelState{
-		explaind.ModelLoading: pb.ModelState_MODEL_STATE_LOADING,
-		explaind.ModelReady:   pb.ModelState_MODEL_STATE_READY,
-		explaind.ModelFailed:  pb.ModelState_MODEL_STATE_FAILED,
+		explaind.ModelLoading:   pb.ModelState_MODEL_STATE_LOADING,
+		explaind.ModelReady:     pb.ModelState_MODEL_STATE_READY,
+		explaind.ModelFailed:    pb.ModelState_MODEL_STATE_FAILED,
+		explaind.ModelUnloading: pb.ModelState_MODEL_STATE_UNLOADING,
+		explaind.ModelUnloaded:  pb.ModelState_MODEL_STATE_UNLOADED,
 	}
 )
 

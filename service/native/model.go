@@ -20,7 +20,7 @@ func listModelsResponse(models []explaind.ModelStatus) *pb.ListModelsResponse {
 func versions(list []explaind.VersionStatus) []*pb.ModelVersion {
 	out := make([]*pb.ModelVersion, len(list))
 	for i, v := range list {
-		out[i] = &pb.ModelVersion{Version: v.Version, State: states[v.State], Status: grpcserver.Status(v.Err).Proto(), Digest: v.Digest}
+		out[i] = &pb.ModelVersion{Version: v.Version, State: states[v.State], Status: grpcserver.Status(v.Err).Proto(), Digest: v.Digest, Labels: texts(v.Labels)}
 	}
 	return out
 }

@@ -44,16 +44,19 @@ type setup struct {
 // rig is a running server with a client. It stops, and everything is checked to be given back, when the test ends.
 type rig struct {
 	pb.ExplainServiceClient
-	conn *grpc.ClientConn
-	repo *fakerepo.Repo
-	stop context.CancelFunc // begins the graceful stop
-	done chan struct{}      // closed when the server has stopped
-	log  *lockedbuffer.Buffer
+	conn    *grpc.ClientConn
+	target  string
+	dialer  grpc.DialOption
+	repo    *fakerepo.Repo
+	service *service.Service
+	stop    context.CancelFunc // begins the graceful stop
+	done    chan struct{}      // closed when the server has stopped
+	log     *lockedbuffer.Buffer
 }
 
 func one(m explaind.Model) setup { return setup{models: map[string]explaind.Model{"colours": m}} }
 
-func start(t *testing.T, s setup) *rig {
+func start(t testing.TB, s setup) *rig {
 	t.Helper()
 	r := &rig{done: make(chan struct{}), log: &lockedbuffer.Buffer{}}
 	if r.repo = fakerepo.Unloaded(t, s.models); !s.loading {
@@ -65,8 +68,10 @@ func start(t *testing.T, s setup) *rig {
 		s.server.Grace = 10 * time.Second
 	}
 	host := grpcserver.New(s.server)
-	native.Register(host.Registrar(), native.New(service.New(r.repo, s.options), host.Draining(), log))
+	r.service = service.New(r.repo, s.options)
+	native.Register(host.Registrar(), native.New(r.service, host.Draining(), log))
 	listener, target, dialer := transport(t, s.tcp)
+	r.target, r.dialer = target, dialer
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go func() {
@@ -89,7 +94,7 @@ func start(t *testing.T, s setup) *rig {
 	return r
 }
 
-func transport(t *testing.T, tcp bool) (net.Listener, string, grpc.DialOption) {
+func transport(t testing.TB, tcp bool) (net.Listener, string, grpc.DialOption) {
 	t.Helper()
 	if !tcp {
 		l := bufconn.Listen(1 << 20)

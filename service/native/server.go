@@ -24,14 +24,18 @@ type Server struct {
 // New returns the service. Streams end when draining is closed. The log gets what interceptors do not see: causes of
 // errors, and panics, of single images of a stream; nil logs nothing.
 //
-// Each stream holds twice as many images as are worked on in all requests together: while these are computed, others
-// are read and sent.
+// Each stream holds twice as many images as are worked on in all requests together, maxWindow at the most: while these are
+// computed, others are read and sent.
 func New(s *service.Service, draining <-chan struct{}, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{service: s, draining: draining, window: 2 * s.MaxInFlight(), log: log}
+	return &Server{service: s, draining: draining, window: min(2*s.MaxInFlight(), maxWindow), log: log}
 }
+
+// maxWindow bounds the images that one stream holds. It keeps the largest batches full, and what a stream whose caller
+// does not read its answers takes in memory stays small.
+const maxWindow = 64
 
 // Register puts the service on a gRPC server, before that serves.
 func Register(r grpc.ServiceRegistrar, s *Server) { pb.RegisterExplainServiceServer(r, s) }

@@ -73,8 +73,10 @@ type stream[Req, Resp any] struct {
 type outcome[Resp any] struct {
 	place    int // among the images of the stream, from 0
 	sequence int64
+	bytes    int64 // that the image's message holds
 	answer   *Resp
 	err      error
+	end      func(error) // tells the observer
 }
 
 // serve runs a stream from its config to one of its ends:
@@ -88,18 +90,25 @@ type outcome[Resp any] struct {
 // An image counts as held from its reading until its answer was sent, and no more than a window of them are: a caller
 // that does not read its answers is no longer read from.
 func serve[Req, Resp any](s *Server, wire grpc.BidiStreamingServer[Req, Resp], d dialect[Req, Resp]) error {
+	closed, err := s.service.OpenStream()
+	if err != nil {
+		return err
+	}
+	defer closed()
 	ctx, cancel := context.WithCancel(wire.Context())
 	defer cancel()
+	ctx = explaind.WithCaller(ctx, explaind.Caller{Client: explaind.CallerOf(ctx).Client, Stream: true})
 	reader := read(ctx, wire, s.window)
 	config, err := first(ctx, reader.messages, s.draining)
 	if err != nil {
 		return err
 	}
-	opened, err := d.open(config)
+	opened, err := d.open(config.message)
 	if err != nil {
 		return err
 	}
 	reader.free() // the config is no image
+	reader.drop(config.bytes)
 	method, _ := grpc.MethodFromServerStream(wire)
 	c := &stream[Req, Resp]{
 		server: s, method: method, wire: wire, dialect: d, session: opened, reader: reader,
@@ -113,21 +122,32 @@ func serve[Req, Resp any](s *Server, wire grpc.BidiStreamingServer[Req, Resp], d
 }
 
 // first waits for the first message, which must be there.
-func first[Req any](ctx context.Context, messages <-chan received[Req], draining <-chan struct{}) (*Req, error) {
+func first[Req any](ctx context.Context, messages <-chan received[Req], draining <-chan struct{}) (m received[Req], err error) {
 	select {
 	case m, more := <-messages:
 		switch {
 		case !more: // the reader was stopped by ctx
-			return nil, explaind.FromContext(ctx)
+			return m, ended(ctx)
 		case errors.Is(m.err, io.EOF):
-			return nil, errConfigRequired
+			return m, errConfigRequired
 		}
-		return m.message, m.err
+		return m, m.err
 	case <-draining:
-		return nil, errDraining
+		return m, errDraining
 	case <-ctx.Done():
-		return nil, explaind.FromContext(ctx)
+		return m, ended(ctx)
 	}
+}
+
+// ended is why ctx ended, if it did.
+func ended(ctx context.Context) error {
+	err := explaind.FromContext(ctx)
+	if err == nil {
+		return nil
+	}
+	e := *explaind.AsError(err)
+	e.Metadata = map[string]string{"phase": "STREAM"}
+	return &e
 }
 
 func (c *stream[Req, Resp]) run(ctx context.Context) error {
@@ -146,7 +166,7 @@ func (c *stream[Req, Resp]) run(ctx context.Context) error {
 			case !more: // the reader was stopped
 				reading, messages = false, nil
 			case err == nil:
-				err = c.accept(ctx, m.message)
+				err = c.accept(ctx, m)
 			case !errors.Is(err, io.EOF): // the stream is broken
 				return err
 			}
@@ -156,6 +176,7 @@ func (c *stream[Req, Resp]) run(ctx context.Context) error {
 			}
 		case o := <-c.outcomes:
 			delete(c.working, o.place)
+			c.reader.drop(o.bytes)
 			if err := c.deliver(o); err != nil {
 				return err
 			}
@@ -175,12 +196,12 @@ func (c *stream[Req, Resp]) run(ctx context.Context) error {
 		case <-lingered:
 			reading = false
 		case <-ctx.Done():
-			return explaind.FromContext(ctx)
+			return ended(ctx)
 		}
 	}
 	switch {
 	case end == nil: // the reader was stopped by ctx
-		return explaind.FromContext(ctx)
+		return ended(ctx)
 	case errors.Is(end, io.EOF):
 		return c.wire.Send(c.dialect.summary(&c.summary))
 	default:
@@ -189,12 +210,13 @@ func (c *stream[Req, Resp]) run(ctx context.Context) error {
 }
 
 // accept starts the work on one image. The error is for the caller of the stream.
-func (c *stream[Req, Resp]) accept(ctx context.Context, m *Req) error {
-	item := c.dialect.item(m)
+func (c *stream[Req, Resp]) accept(ctx context.Context, m received[Req]) error {
+	item := c.dialect.item(m.message)
 	if item == nil {
 		return errItemRequired
 	}
-	o := outcome[Resp]{place: c.accepted, sequence: item.GetSequence()}
+	o := outcome[Resp]{place: c.accepted, sequence: item.GetSequence(), bytes: m.bytes}
+	ctx, o.end = explaind.ObserveItem(ctx, o.sequence)
 	c.accepted++
 	if !c.used.add(o.sequence) {
 		o.err = errDuplicate
@@ -269,11 +291,12 @@ func (c *stream[Req, Resp]) send(o outcome[Resp]) error {
 	}
 	if o.err != nil {
 		c.summary.Failed++
-		failed := &pb.ItemError{Sequence: o.sequence, Status: grpcserver.Status(o.err).Proto()}
+		failed := &pb.ItemError{Sequence: o.sequence, Status: grpcserver.StatusIn(c.wire.Context(), o.err).Proto()}
 		if err := c.wire.Send(c.dialect.failed(failed)); err != nil {
 			return err
 		}
 	}
+	o.end(o.err)
 	c.sent++
 	c.reader.free()
 	return nil
