@@ -9,15 +9,17 @@ import (
 	"github.com/explaind/explaind"
 )
 
-// Health follows the models. "models/NAME" serves while a version of the model is ready. The whole server ("") and its
-// services serve once no model is loading any more and at least one is ready: traffic that is sent by readiness then
-// meets no model that loads.
+// Health follows the models. "models/NAME" serves while a version of the model is ready, and is unknown when the model is
+// gone. The whole server ("") and its services serve once no model is loading any more and at least one is ready: traffic
+// that is sent by readiness then meets no model that loads. From then on they serve as long as any model does: models that
+// come later, or are tried again, do not take the others away from their callers.
 type Health struct {
 	server   *health.Server
 	services []string
 
 	mu     sync.Mutex
 	models map[string]explaind.ModelStatus
+	begun  bool // the models of the start were loaded
 	ready  bool
 }
 
@@ -27,16 +29,23 @@ func newHealth(services ...string) *Health {
 	return h
 }
 
-// ModelChanged takes the status of one model.
+// ModelChanged takes the status of one model; one without versions is gone.
 func (h *Health) ModelChanged(status explaind.ModelStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.models == nil { // shut down
 		return
 	}
-	h.models[status.Name] = status
-	h.server.SetServingStatus("models/"+status.Name, serving(status.Ready()))
-	h.ready = settled(h.models)
+	if len(status.Versions) == 0 {
+		delete(h.models, status.Name)
+		h.server.SetServingStatus("models/"+status.Name, healthpb.HealthCheckResponse_SERVICE_UNKNOWN)
+	} else {
+		h.models[status.Name] = status
+		h.server.SetServingStatus("models/"+status.Name, serving(status.Ready()))
+	}
+	ready, loading := summary(h.models)
+	h.begun = h.begun || ready && !loading
+	h.ready = h.begun && ready
 	h.publish()
 }
 
@@ -62,17 +71,18 @@ func (h *Health) shutdown() {
 	h.models = nil
 }
 
-func settled(models map[string]explaind.ModelStatus) bool {
-	ready := false
+// summary tells whether any model is ready, and whether any that is not may soon be.
+func summary(models map[string]explaind.ModelStatus) (ready, loading bool) {
 	for _, m := range models {
-		ready = ready || m.Ready()
+		if m.Ready() {
+			ready = true
+			continue
+		}
 		for _, v := range m.Versions {
-			if v.State == explaind.ModelLoading && !m.Ready() {
-				return false
-			}
+			loading = loading || v.State == explaind.ModelLoading
 		}
 	}
-	return ready
+	return ready, loading
 }
 
 func serving(yes bool) healthpb.HealthCheckResponse_ServingStatus {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +17,8 @@ import (
 const (
 	yes     = healthpb.HealthCheckResponse_SERVING
 	no      = healthpb.HealthCheckResponse_NOT_SERVING
-	unknown = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
+	gone    = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
+	unknown = healthpb.HealthCheckResponse_UNKNOWN // never heard of
 )
 
 func model(name string, states ...explaind.ModelState) explaind.ModelStatus {
@@ -32,10 +32,12 @@ func model(name string, states ...explaind.ModelState) explaind.ModelStatus {
 // The health of the server, of its services and of each model, as models load, fail and are replaced.
 func TestHealthFollowsTheModels(t *testing.T) {
 	const (
-		loading = explaind.ModelLoading
-		ready   = explaind.ModelReady
-		failed  = explaind.ModelFailed
-		service = "explaind.v1.ExplainService"
+		loading   = explaind.ModelLoading
+		ready     = explaind.ModelReady
+		failed    = explaind.ModelFailed
+		unloading = explaind.ModelUnloading
+		unloaded  = explaind.ModelUnloaded
+		service   = "explaind.v1.ExplainService"
 	)
 	r := start(t, Options{Services: []string{service}}, &stub{})
 	client := healthpb.NewHealthClient(r.conn)
@@ -45,21 +47,24 @@ func TestHealthFollowsTheModels(t *testing.T) {
 		a, b   healthpb.HealthCheckResponse_ServingStatus
 	}{
 		{model("a", loading), no, no, unknown},
-		{model("b", loading), no, no, unknown},
+		{model("b", loading), no, no, no},
 		{model("a", ready), no, yes, no},            // b still loads
 		{model("b", failed), yes, yes, no},          // and will not come
-		{model("b", failed, loading), no, yes, no},  // or will it
+		{model("b", failed, loading), yes, yes, no}, // or will it: those of a wait for nobody
 		{model("b", failed, ready), yes, yes, yes},  //
 		{model("a", ready, loading), yes, yes, yes}, // the old version answers meanwhile
-		{model("a", failed, failed), yes, no, yes},  //
-		{model("b", failed, failed), no, no, no},    // none is left
-		{model("b"), no, no, no},                    //
+		{model("a", unloading, ready), yes, yes, yes},
+		{model("a", failed, failed), yes, no, yes}, //
+		{model("b", unloading), no, no, no},        // none is left
+		{model("b", unloaded), no, no, no},         //
+		{model("a", failed, loading), no, no, no},  //
 		{model("a", failed, failed, ready), yes, yes, no},
+		{model("b"), yes, yes, gone},        // its folder was removed
+		{model("a"), no, gone, gone},        //
+		{model("b", loading), no, gone, no}, //
+		{model("b", ready), yes, gone, yes}, // and is back
 	} {
 		r.Health().ModelChanged(step.change)
-		if i == 1 {
-			step.b = no
-		}
 		for name, want := range map[string]healthpb.HealthCheckResponse_ServingStatus{"": step.server, service: step.server, "models/a": step.a, "models/b": step.b} {
 			got, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{Service: name})
 			if want == unknown {
@@ -98,7 +103,7 @@ func TestHealthWatch(t *testing.T) {
 		change func()
 		want   healthpb.HealthCheckResponse_ServingStatus
 	}{
-		{func() {}, unknown},
+		{func() {}, gone},
 		{func() { r.Health().ModelChanged(model("a", explaind.ModelLoading)) }, no},
 		{func() { r.Health().ModelChanged(model("a", explaind.ModelReady)) }, yes},
 		{r.stop, no},
@@ -116,28 +121,53 @@ func TestHealthWatch(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	h := newHealth()
+	locked := false
+	pages := http.NewServeMux()
+	pages.Handle("GET /livez", Live())
+	pages.Handle("GET /readyz", h.ReadyProbe(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if locked {
+				http.Error(w, "locked", http.StatusUnauthorized)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
 	probe := func(path string) (int, string) {
 		w := httptest.NewRecorder()
-		h.Probes().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Code, w.Body.String()
 	}
+	failed := model("b", explaind.ModelFailed)
+	failed.Versions[0].Err = explaind.Errorf(explaind.FailedPrecondition, "BAD_SAVED_MODEL", "the variables\nare missing")
+	const none = "not ready: models are loading, or none could be loaded\n"
 	for _, step := range []struct {
-		change func()
-		ready  int
+		change          func()
+		ready           int
+		answer, details string
 	}{
-		{func() {}, http.StatusServiceUnavailable},
-		{func() { h.ModelChanged(model("a", explaind.ModelReady)) }, http.StatusOK},
-		{h.shutdown, http.StatusServiceUnavailable},
+		{func() {}, http.StatusServiceUnavailable, none, ""},
+		{func() { h.ModelChanged(model("a", explaind.ModelLoading)) }, http.StatusServiceUnavailable, none, "a version 1: loading\n"},
+		{func() { h.ModelChanged(failed) }, http.StatusServiceUnavailable, none,
+			"a version 1: loading\nb version 1: failed: the variables are missing (BAD_SAVED_MODEL)\n"},
+		{func() { h.ModelChanged(model("a", explaind.ModelReady)) }, http.StatusOK, "ok\n",
+			"a version 1: ready\nb version 1: failed: the variables are missing (BAD_SAVED_MODEL)\n"},
+		{h.shutdown, http.StatusServiceUnavailable, "not ready: the server is stopping\n", ""},
 	} {
 		step.change()
+		locked = false
 		if code, body := probe("/livez"); code != http.StatusOK || body != "ok\n" {
 			t.Errorf("/livez is %d %q", code, body)
 		}
-		if code, body := probe("/readyz"); code != step.ready || !strings.Contains(body, map[int]string{200: "ok", 503: "not ready"}[code]) {
-			t.Errorf("/readyz is %d %q, want %d", code, body, step.ready)
+		if code, body := probe("/readyz?verbose"); code != step.ready || body != step.answer+step.details {
+			t.Errorf("/readyz?verbose is %d %q, want %d %q", code, body, step.ready, step.answer+step.details)
 		}
-	}
-	if code, _ := probe("/"); code != http.StatusNotFound {
-		t.Errorf("/ is %d", code)
+		locked = true
+		if code, body := probe("/readyz"); code != step.ready || body != step.answer {
+			t.Errorf("/readyz is %d %q, want %d %q", code, body, step.ready, step.answer)
+		}
+		if code, body := probe("/readyz?verbose"); code != http.StatusUnauthorized || body != "locked\n" {
+			t.Errorf("with a guard, /readyz?verbose is %d %q", code, body)
+		}
 	}
 }

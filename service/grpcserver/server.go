@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress; what comes out is bounded as any message
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -29,6 +30,10 @@ const (
 	connectionAge      = 30 * time.Minute
 	keepaliveTime      = 2 * time.Minute
 	clientPingInterval = 10 * time.Second
+	// What callers may send before it is read. By itself gRPC raises the window of every stream to 16 MiB on a fast network,
+	// and holds all of that for streams that are not read from because their callers do not read either.
+	streamWindow     = 1 << 20
+	connectionWindow = 4 << 20
 	// stopTimeout is what handlers have to return after their connections were cut.
 	stopTimeout = 5 * time.Second
 )
@@ -37,6 +42,7 @@ const (
 type Options struct {
 	MaxMessageBytes int           // 0 means DefaultMaxMessageBytes
 	Grace           time.Duration // how long calls may go on after the stop began; 0 cuts them off at once
+	DrainDelay      time.Duration // how long calls are taken after health says NOT_SERVING, until balancers have heard of it
 	Services        []string      // full names of the services whose health follows the models
 	Log             *slog.Logger  // nil logs nothing
 	// Outer are interceptors around all others: they see every call, also those that are denied, and the final status.
@@ -59,9 +65,11 @@ type Server struct {
 	health   *Health
 	log      *slog.Logger
 	largest  int           // message, in bytes
+	delay    time.Duration // before draining
 	grace    time.Duration // of calls
 	patience time.Duration // with handlers whose calls were cut off
 	draining chan struct{}
+	life     life
 }
 
 // New returns a server on which services can be registered.
@@ -72,12 +80,14 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{health: newHealth(o.Services...), log: o.Log, largest: o.MaxMessageBytes, grace: o.Grace, patience: stopTimeout, draining: make(chan struct{})}
+	s := &Server{health: newHealth(o.Services...), log: o.Log, largest: o.MaxMessageBytes, delay: o.DrainDelay, grace: o.Grace, patience: stopTimeout, draining: make(chan struct{}), life: newLife()}
 	s.grpc = grpc.NewServer(append(append(s.interceptors(o.Outer, o.Guards), o.Extra...),
 		grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 		grpc.MaxSendMsgSize(o.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: connectionAge, Time: keepaliveTime}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingInterval, PermitWithoutStream: true}),
@@ -98,8 +108,8 @@ func (s *Server) Health() *Health { return s.health }
 // them.
 func (s *Server) Draining() <-chan struct{} { return s.draining }
 
-// Serve answers on the listener until ctx ends, then stops: health says NOT_SERVING, streams drain, no new call is
-// accepted, calls under way are finished, and what is still under way after the grace period is cut off.
+// Serve answers on the listener until ctx ends, then stops: health says NOT_SERVING and, after the delay, streams drain, no
+// new call is accepted, calls under way are finished, and what is still under way after the grace period is told so and cut off.
 // The error is the listener's, nil after a stop.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
@@ -114,8 +124,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *Server) stop() {
-	s.log.Info("stopping", "grace", s.grace)
+	defer s.life.end(errCutOff)
+	s.log.Info("stopping", "delay", s.delay, "grace", s.grace)
 	s.health.shutdown()
+	time.Sleep(s.delay)
 	close(s.draining)
 	stopped := make(chan struct{})
 	go func() {
@@ -129,6 +141,12 @@ func (s *Server) stop() {
 	case <-time.After(s.grace):
 	}
 	s.log.Warn("the grace period has passed; cutting off the calls still under way")
+	s.life.end(errCutOff)
+	select {
+	case <-stopped:
+		return
+	case <-time.After(farewell):
+	}
 	go s.grpc.Stop()
 	select {
 	case <-stopped:

@@ -241,3 +241,31 @@ func TestMessageSizes(t *testing.T) {
 		t.Errorf("the stream ends with %v", err)
 	}
 }
+
+// With a delay the server says at once that it takes no more calls, and goes on to take them until balancers have heard.
+func TestDrainDelay(t *testing.T) {
+	const delay = time.Second
+	r := start(t, Options{Grace: 10 * time.Second, DrainDelay: delay}, &stub{predict: func(context.Context, *pb.PredictRequest) (*pb.PredictResponse, error) {
+		return &pb.PredictResponse{ImageId: "taken"}, nil
+	}})
+	r.Health().ModelChanged(explaind.ModelStatus{Name: "m", Versions: []explaind.VersionStatus{{Version: 1, State: explaind.ModelReady}}})
+	began := time.Now()
+	r.stop()
+	eventually(t, "it is not ready", func() bool { return !r.Health().Ready() })
+	if took := time.Since(began); took > 100*time.Millisecond {
+		t.Errorf("after %v it was still ready", took)
+	}
+	got, err := r.client.Predict(t.Context(), &pb.PredictRequest{})
+	select {
+	case <-r.Draining():
+		t.Log("the machine is too busy to see the delay")
+	default:
+		if err != nil || got.GetImageId() != "taken" {
+			t.Errorf("a call during the delay gets %v, %v", got, err)
+		}
+	}
+	r.stopped(t, 10*time.Second)
+	if took := time.Since(began); took < delay {
+		t.Errorf("it stopped after %v", took)
+	}
+}

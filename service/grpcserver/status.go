@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -37,10 +36,14 @@ func Status(err error) *status.Status {
 		if s, ok := status.FromError(err); ok {
 			return s
 		}
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return status.FromContextError(err)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			e = explaind.Errorf(explaind.DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the work was done; allow more time")
+		case errors.Is(err, context.Canceled):
+			e = explaind.Errorf(explaind.Canceled, "CANCELED", "the caller went away before the work was done")
+		default:
+			e = explaind.AsError(err)
 		}
-		e = explaind.AsError(err)
 	}
 	s := status.New(code(e.Code), clip(e.Error(), maxMessage))
 	detailed, err := s.WithDetails(details(e)...)
@@ -94,8 +97,14 @@ func details(e *explaind.Error) []protoadapt.MessageV1 {
 	case explaind.FailedPrecondition:
 		out = append(out, &errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{
 			{Type: e.Reason, Subject: e.Field, Description: text}}})
-	case explaind.Unavailable:
-		out = append(out, &errdetails.RetryInfo{RetryDelay: durationpb.New(max(e.RetryAfter, time.Second))})
+	case explaind.ResourceExhausted:
+		if e.RetryAfter > 0 { // a quota, which time mends; else something is too large
+			out = append(out, &errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{
+				{Subject: e.ResourceType + ":" + clip(e.ResourceName, maxName), Description: text}}})
+		}
+	}
+	if after := retryAfter(e); after > 0 {
+		out = append(out, &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
 	}
 	return out
 }

@@ -39,6 +39,9 @@ func TestStatus(t *testing.T) {
 	late := e(explaind.Unavailable)
 	late.RetryAfter = time.Minute
 	plain := &errdetails.ErrorInfo{Reason: "INTERNAL", Domain: "explaind"}
+	reason := func(r string) proto.Message { return &errdetails.ErrorInfo{Reason: r, Domain: "explaind"} }
+	quota := e(explaind.ResourceExhausted)
+	quota.RetryAfter = 70 * time.Millisecond
 	const hidden = "an internal error happened; the server's log has the cause"
 	for _, c := range []struct {
 		what    string
@@ -55,6 +58,8 @@ func TestStatus(t *testing.T) {
 		{"unavailable", e(explaind.Unavailable), codes.Unavailable, "a.b[1]: so", []proto.Message{info, retry(time.Second)}},
 		{"unavailable for long", late, codes.Unavailable, "a.b[1]: so", []proto.Message{info, retry(time.Minute)}},
 		{"exhausted", e(explaind.ResourceExhausted), codes.ResourceExhausted, "a.b[1]: so", []proto.Message{info}},
+		{"quota", quota, codes.ResourceExhausted, "a.b[1]: so", []proto.Message{info, &errdetails.QuotaFailure{
+			Violations: []*errdetails.QuotaFailure_Violation{{Subject: "layer:x", Description: "so"}}}, retry(70 * time.Millisecond)}},
 		{"deadline", e(explaind.DeadlineExceeded), codes.DeadlineExceeded, "a.b[1]: so", []proto.Message{info}},
 		{"cancelled", e(explaind.Canceled), codes.Canceled, "a.b[1]: so", []proto.Message{info}},
 		{"internal", e(explaind.Internal), codes.Internal, "a.b[1]: so", []proto.Message{info}},
@@ -62,8 +67,8 @@ func TestStatus(t *testing.T) {
 		{"wrapped", fmt.Errorf("layer: %w", e(explaind.Canceled)), codes.Canceled, "a.b[1]: so", []proto.Message{info}},
 		{"any error", errors.New("secret"), codes.Internal, hidden, []proto.Message{plain}},
 		{"gRPC's own", status.Error(codes.Aborted, "theirs"), codes.Aborted, "theirs", nil},
-		{"context cancelled", fmt.Errorf("run: %w", context.Canceled), codes.Canceled, "run: context canceled", nil},
-		{"context expired", context.DeadlineExceeded, codes.DeadlineExceeded, "context deadline exceeded", nil},
+		{"context cancelled", fmt.Errorf("run: %w", context.Canceled), codes.Canceled, "the caller went away before the work was done", []proto.Message{reason("CANCELED")}},
+		{"context expired", context.DeadlineExceeded, codes.DeadlineExceeded, "the deadline passed before the work was done; allow more time", []proto.Message{reason("DEADLINE_EXCEEDED")}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := Status(c.err)
