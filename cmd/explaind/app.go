@@ -24,9 +24,12 @@ type app struct {
 
 // runtimeFlags say how models run in this process.
 type runtimeFlags struct {
-	cache   string
-	threads uint
-	log     *slog.Logger
+	cache       string
+	threads     uint
+	memoryCheck bool
+	log         *slog.Logger
+
+	serving bool // models that serve already must not suffer from those that load
 
 	random tfmodel.RandomWeights // 0 for the weights as they were trained
 	seed   uint64                // of their order
@@ -38,6 +41,33 @@ func (r *runtimeFlags) register(f *pflag.FlagSet) {
 	r.flags = f
 	f.StringVar(&r.cache, "cache", defaultCache(), "`DIR` that keeps compiled models, so that they open faster the next time; \"\" for none")
 	f.UintVar(&r.threads, "threads", 0, "`NUMBER` of threads that compute one operation; 0 for one per core")
+	f.BoolVar(&r.memoryCheck, "memory-check", true, "refuse models that are estimated to need more memory than there is")
+}
+
+// mostThreads is more than any machine has cores. TensorFlow starts that many threads at once, and ends the process if the
+// system does not let it.
+const mostThreads = 1024
+
+func (r *runtimeFlags) check() error {
+	if r.threads > mostThreads {
+		return fmt.Errorf("--threads must be at most %d", mostThreads)
+	}
+	return nil
+}
+
+// options are what the flags mean to TensorFlow.
+func (r *runtimeFlags) options() []tfmodel.Option {
+	list := []tfmodel.Option{tfmodel.WithCacheDir(r.cache), tfmodel.WithThreads(int(r.threads), 0), tfmodel.WithLogger(r.log)}
+	if r.random != 0 {
+		list = append(list, tfmodel.WithRandomWeights(r.seed, r.random))
+	}
+	if !r.memoryCheck {
+		list = append(list, tfmodel.WithAnyMemory())
+	}
+	if r.serving {
+		list = append(list, tfmodel.WithGentleLoading(), tfmodel.WithCompiler(compileApart(*r)))
+	}
+	return list
 }
 
 // defaultCache is none where the user has no cache folder, as in some containers.
@@ -112,6 +142,6 @@ Exit status: 0 all good, 1 some images failed, 2 could not start.`,
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(a.serveCommand(), a.predictCommand(), a.explainCommand(), a.compareCommand(), a.evaluateCommand(),
-		a.layersCommand(), a.modelsCommand(), a.versionCommand())
+		a.layersCommand(), a.compileCommand(), a.modelsCommand(), a.adminCommand(), a.configCommand(), a.versionCommand())
 	return root
 }

@@ -42,6 +42,7 @@ const (
 // modelFlags say which model answers, and where it runs.
 type modelFlags struct {
 	model, server string
+	access        accessFlags
 	runtime       runtimeFlags
 	timeout       time.Duration
 	verbose       bool
@@ -56,6 +57,7 @@ func (f *modelFlags) register(flags *pflag.FlagSet) {
 
 func (f *modelFlags) registerServer(flags *pflag.FlagSet, usage string) {
 	flags.StringVarP(&f.server, "server", "s", "", usage)
+	f.access.register(flags)
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 for never")
 }
 
@@ -99,6 +101,9 @@ func (a *app) reach(ctx context.Context, f modelFlags) (name string, connection 
 		}
 		return f.model, connection, func() { connection.Close() }, nil
 	}
+	if err := f.access.checkUnused(); err != nil {
+		return "", nil, nil, err
+	}
 	source, err := modelSource(f.model)
 	if err != nil {
 		return "", nil, nil, err
@@ -107,10 +112,9 @@ func (a *app) reach(ctx context.Context, f modelFlags) (name string, connection 
 	return source.Name, connection, hangUp, err
 }
 
-// dial prepares a connection; it is made by the first call.
+// dial prepares a connection; it is made by the first call. The options hold its credentials.
 func dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	connection, err := grpc.NewClient(address, append(options,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 	)...)
@@ -122,14 +126,26 @@ func dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) 
 
 // dialServer is dial to the server of --server. gRPC would take other forms of address, and wait long for nobody.
 func (f *modelFlags) dialServer() (*grpc.ClientConn, error) {
-	_, port, err := net.SplitHostPort(f.server)
+	if !isServer(f.server) {
+		return nil, badServer(f.server)
+	}
+	options, err := f.access.options(f.server)
 	if err != nil {
-		return nil, badServer(f.server)
+		return nil, err
 	}
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
-		return nil, badServer(f.server)
+	return dial(f.server, options...)
+}
+
+func isServer(address string) bool {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return path != ""
 	}
-	return dial(f.server)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number != 0
 }
 
 func badServer(address string) error {
@@ -213,12 +229,15 @@ func folderNames(sources []repository.Source) string {
 
 // startHere starts a server in this process, waits until its model is ready, and connects to it through memory.
 func (a *app) startHere(ctx context.Context, f modelFlags, source repository.Source) (*grpc.ClientConn, func(), error) {
+	if err := f.runtime.check(); err != nil {
+		return nil, nil, err
+	}
 	f.runtime.log = slog.New(slog.DiscardHandler)
 	if f.verbose {
 		f.runtime.log = slog.New(slog.NewTextHandler(a.stderr, nil))
 	}
 	f.runtime.settleCache(a.warn)
-	s, err := newServer(config{sources: []repository.Source{source}, open: a.open(f.runtime), grace: hangUpTimeout, log: f.runtime.log})
+	s, err := newServer(config{models: repository.Options{Models: []repository.ModelConfig{{Name: source.Name, Path: source.Dir}}}, open: a.open(f.runtime), grace: hangUpTimeout, log: f.runtime.log})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -244,7 +263,7 @@ func (a *app) startHere(ctx context.Context, f modelFlags, source repository.Sou
 		stop()
 		return nil, nil, err
 	}
-	connection, err := dial("passthrough:///in-process", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+	connection, err := dial("passthrough:///in-process", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return listener.DialContext(ctx)
 	}))
 	if err != nil {

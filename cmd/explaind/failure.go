@@ -42,15 +42,23 @@ func (a *app) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return statusGood
 	}
-	text := describe(err)
+	texts := []string{describe(err)}
 	some, ran := errors.AsType[failedImages](err)
-	if errors.Is(ctx.Err(), context.Canceled) {
-		text = "interrupted"
-		if ran {
-			text = fmt.Sprintf("interrupted: %d of %d images have no answer", some.failed, some.total)
+	several, listed := errors.AsType[problems](err)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled) && ran:
+		texts[0] = fmt.Sprintf("interrupted: %d of %d images have no answer", some.failed, some.total)
+	case errors.Is(ctx.Err(), context.Canceled):
+		texts[0] = "interrupted"
+	case listed:
+		texts = nil
+		for _, one := range several {
+			texts = append(texts, describe(one))
 		}
 	}
-	fmt.Fprintln(a.stderr, "explaind:", text)
+	for _, text := range texts {
+		fmt.Fprintln(a.stderr, "explaind:", text)
+	}
 	if _, late := errors.AsType[unfinished](err); late || ran {
 		return statusSomeFailed
 	}
@@ -80,8 +88,9 @@ func describe(err error) string {
 func failureOf(err error) failure {
 	if own, ok := errors.AsType[*explaind.Error](err); ok {
 		message := inFlags(err.Error())
-		if own.Reason == "CACHE_UNWRITABLE" { // of this process: only its own flags help
-			message += `; choose a folder with --cache DIR, or none with --cache ""`
+		// Of this process, so its own flags help. A process that compiles for it may have said so already.
+		if way := ownWaysOut[own.Reason]; !strings.HasSuffix(message, way) {
+			message += way
 		}
 		return failure{Code: codeName(grpcserver.Status(own).Code()), Reason: own.Reason, Message: message}
 	}
@@ -98,7 +107,7 @@ func failureOf(err error) failure {
 	if f.Reason == "" {
 		f.Message = transport(s)
 	}
-	f.Message = inFlags(f.Message)
+	f.Message = inFlags(f.Message) + waysOut[f.Reason]
 	return f
 }
 
@@ -106,6 +115,9 @@ func failureOf(err error) failure {
 func transport(s *status.Status) string {
 	switch s.Code() {
 	case codes.Unavailable:
+		if text := handshake(s.Message()); text != "" {
+			return text + " (" + s.Message() + ")"
+		}
 		return "the server cannot be reached: " + s.Message() + "; check --server, or leave it out to run the model in this process"
 	case codes.Canceled:
 		return "interrupted"
@@ -118,6 +130,49 @@ func transport(s *status.Status) string {
 	default:
 		return s.Message()
 	}
+}
+
+// handshakes are the ways in which TLS fails, as gRPC words them, and what helps.
+var handshakes = []struct{ sign, text string }{
+	{"first record does not look like a TLS handshake", "the server does not speak TLS; leave out --tls and the flags that belong to it"},
+	{"certificate signed by unknown authority", "the server's certificate is signed by nobody who is trusted here; name its authority by --tls-ca FILE"},
+	{"certificate is not trusted", "the server's certificate is signed by nobody who is trusted here; name its authority by --tls-ca FILE"},
+	{"certificate has expired", "the server's certificate has expired, or is not valid yet; whoever runs the server has to renew it"},
+	{"certificate is valid for", "the server's certificate is for another host; if that is right, name it by --server-name HOST"},
+	{"not valid for any names", "the server's certificate is for another host; if that is right, name it by --server-name HOST"},
+	{"doesn't contain any IP SANs", "the server's certificate is for another host; if that is right, name it by --server-name HOST"},
+	{"certificate required", "the server wants a certificate; show one by --tls-cert FILE --tls-key FILE"},
+	{"tls: expired certificate", "the certificate of --tls-cert has expired; show a new one"},
+	{"bad certificate", "the server does not trust the certificate of --tls-cert; show one that its authority has signed"},
+	{"unknown certificate authority", "the server does not trust the certificate of --tls-cert; show one that its authority has signed"},
+	// What a server says before it hangs up is not always read in time.
+	{"error reading server preface", hungUp},
+	{"write: broken pipe", hungUp},
+}
+
+const hungUp = "the server hung up; it may have stopped, or want TLS (--tls or --tls-ca FILE), or a certificate (--tls-cert FILE --tls-key FILE)"
+
+// handshake says what helps against a TLS connection that failed, "" if it is something else.
+func handshake(message string) string {
+	for _, h := range handshakes {
+		if strings.Contains(message, h.sign) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+// ownWaysOut tell which flag mends what this process refuses, by its reason.
+var ownWaysOut = map[string]string{
+	"CACHE_UNWRITABLE":  `; choose a folder with --cache DIR, or none with --cache ""`,
+	"NOT_ENOUGH_MEMORY": "; go on all the same with --memory-check=false",
+}
+
+// waysOut tell which flag mends what a server refuses, by its reason.
+var waysOut = map[string]string{
+	"TOKEN_MISSING":       "; name a file with one by --token-file FILE, or put it into " + tokenVariable,
+	"BAD_AUTHORIZATION":   "; name a file with a token by --token-file FILE, or put it into " + tokenVariable,
+	"CERTIFICATE_MISSING": "; show one by --tls-cert FILE --tls-key FILE",
 }
 
 // fields are the request's fields as errors name them, and the flags that set them.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 // groupKey is the annotation of flags that stand under a title of their own in the help.
@@ -25,26 +27,32 @@ func group(cmd *cobra.Command, title string, add func()) {
 		".LocalFlags.FlagUsages | trimTrailingWhitespaces", "groupedFlags .LocalFlags", 1))
 }
 
-// groupedFlags is the help of the flags: first those of no group, then each group under its title.
+// groupedFlags is the help of the flags: first those of no group, then each group under its title. On a terminal, long lines
+// are broken at its width.
 func groupedFlags(flags *pflag.FlagSet) string {
 	var titles []string
 	sets := map[string]*pflag.FlagSet{}
 	flags.VisitAll(func(f *pflag.Flag) {
-		title := strings.Join(f.Annotations[groupKey], "")
+		title := groupOf(f)
 		if sets[title] == nil {
 			sets[title] = pflag.NewFlagSet("", pflag.ContinueOnError)
+			sets[title].SortFlags = flags.SortFlags
 			if title != "" {
 				titles = append(titles, title)
 			}
 		}
 		sets[title].AddFlag(f)
 	})
+	width, _, _ := term.GetSize(int(os.Stdout.Fd())) // 0 where that is no terminal: lines stay whole
 	var out strings.Builder
 	if rest := sets[""]; rest != nil {
-		out.WriteString(rest.FlagUsages())
+		out.WriteString(rest.FlagUsagesWrapped(width))
 	}
 	for _, title := range titles {
-		out.WriteString("\n" + title + ":\n" + sets[title].FlagUsages())
+		out.WriteString("\n" + title + ":\n" + sets[title].FlagUsagesWrapped(width))
 	}
 	return strings.TrimRight(out.String(), "\n")
 }
+
+// groupOf is the title that a flag stands under, "" for none.
+func groupOf(f *pflag.Flag) string { return strings.Join(f.Annotations[groupKey], "") }

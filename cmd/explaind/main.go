@@ -27,10 +27,7 @@ func run(open func(runtimeFlags) repository.OpenFunc) int {
 }
 
 func openTensorFlow(r runtimeFlags) repository.OpenFunc {
-	options := []tfmodel.Option{tfmodel.WithCacheDir(r.cache), tfmodel.WithThreads(int(r.threads), 0), tfmodel.WithLogger(r.log)}
-	if r.random != 0 {
-		options = append(options, tfmodel.WithRandomWeights(r.seed, r.random))
-	}
+	options := r.options()
 	return func(ctx context.Context, dir string) (explaind.Model, error) {
 		m, err := tfmodel.Open(ctx, dir, options...)
 		if err != nil {

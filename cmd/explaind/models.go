@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/status"
@@ -19,6 +20,7 @@ type versionLine struct {
 	Version int64    `json:"version"`
 	State   string   `json:"state"`
 	Digest  string   `json:"digest,omitempty"`
+	Labels  []string `json:"labels,omitempty"`
 	Error   *failure `json:"error,omitempty"`
 }
 
@@ -28,7 +30,7 @@ func (a *app) modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "models --server HOST:PORT",
 		Short:   "List the models of a server",
-		Long:    `Lists the models of a server with their versions and states, and why a model failed to load.`,
+		Long:    `Lists the models of a server with their versions, states and labels, and why a version could not be loaded.`,
 		Example: `  explaind models --server 127.0.0.1:8500`,
 		Args:    noArguments("--server"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,10 +57,10 @@ func (a *app) models(ctx context.Context, f modelFlags, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"MODEL", "VERSION", "STATE", "DIGEST", ""}}
+	rows := [][]string{{"MODEL", "VERSION", "STATE", "LABELS", "DIGEST", ""}}
 	for _, m := range list.GetModels() {
 		for _, v := range m.GetVersions() {
-			line := versionLine{Model: m.GetName(), Version: v.GetVersion(), State: lower("MODEL_STATE_", v.GetState()), Digest: v.GetDigest()}
+			line := versionLine{Model: m.GetName(), Version: v.GetVersion(), State: lower("MODEL_STATE_", v.GetState()), Digest: v.GetDigest(), Labels: v.GetLabels()}
 			why := ""
 			if err := status.ErrorProto(v.GetStatus()); err != nil {
 				f := failureOf(err)
@@ -69,7 +71,7 @@ func (a *app) models(ctx context.Context, f modelFlags, asJSON bool) error {
 					return err
 				}
 			}
-			rows = append(rows, []string{line.Model, strconv.FormatInt(line.Version, 10), line.State, line.Digest[:min(len(line.Digest), 12)], why})
+			rows = append(rows, []string{line.Model, strconv.FormatInt(line.Version, 10), line.State, strings.Join(line.Labels, ", "), line.Digest[:min(len(line.Digest), 12)], why})
 		}
 	}
 	if asJSON {

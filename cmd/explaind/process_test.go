@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -22,16 +23,27 @@ import (
 	"github.com/explaind/explaind/repository"
 )
 
-// asProgram makes this test binary be explaind itself: "real", or "stuck" with a model whose runs never end.
+// asProgram makes this test binary be explaind itself: "real", "fake" with the models of a rig, or "stuck" with a model whose runs never end.
 const asProgram = "EXPLAIND_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(asProgram) {
 	case "real":
 		main()
+	case "fake":
+		os.Exit(run(new(rig).open))
 	case "stuck":
 		os.Exit(run(openStuck))
+	case "fragile":
+		fragile()
+	case "aborting", "killed", "hanging", "silent":
+		crash(os.Getenv(asProgram))
 	default:
+		for _, pair := range os.Environ() { // which are settings of serve
+			if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, variablePrefix) {
+				os.Unsetenv(name)
+			}
+		}
 		os.Exit(m.Run())
 	}
 }

@@ -2,16 +2,17 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/explaind/explaind/service/telemetry"
 )
 
 // serveFlags are the flags of "explaind serve", in groups as its help shows them. Each group reads its flags in a file of its
@@ -30,12 +31,15 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve (--models DIR | --model NAME=DIR)...",
 		Short: "Serve models over gRPC",
-		Long: `Serves the models in one or more folders over gRPC (explaind.v1, health, reflection), and /livez and
-/readyz over HTTP.
+		Long: `Serves the models in one or more folders over gRPC (explaind.v1, health, reflection), and /livez,
+/readyz and /metrics over HTTP.
 
 A folder given by --models is a SavedModel, or holds NAME/VERSION/saved_model.pb as TensorFlow Serving
-has it; the highest version is served. Beside saved_model.pb, or in NAME/, an explaind.yaml may tell how
-pictures become the model's input.
+has it; the highest version is served, or those that --version-policy says. Beside saved_model.pb, or in
+NAME/, an explaind.yaml may tell how pictures become the model's input.
+
+Models and versions that appear, change or vanish in these folders are noticed while the server runs: a new
+version is loaded beside the old one, which then finishes what it has.
 
 The server answers at once and is ready when all models are loaded. SIGTERM or Ctrl-C lets the calls
 under way finish, for as long as --grace allows; a second one ends the process.`,
@@ -44,24 +48,40 @@ under way finish, for as long as --grace allows; a second one ends the process.`
   grpcurl -plaintext 127.0.0.1:8500 explaind.v1.ExplainService/ListModels`,
 		Args: noArguments("--models"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), f)
+			given, err := f.settle(cmd)
+			if err != nil {
+				return err
+			}
+			return given.locate(a.serve(cmd.Context(), f, given.warnings))
 		},
 	}
-	flags := cmd.Flags()
-	f.models.register(flags)
-	flags.StringVar(&f.grpc, "grpc", "127.0.0.1:8500", "`HOST:PORT` of gRPC")
-	flags.StringVar(&f.http, "http", "127.0.0.1:8501", "`HOST:PORT` of /livez and /readyz; \"\" for none")
-	f.runtime.register(flags)
-	group(cmd, "Load", func() { f.load.register(flags) })
-	group(cmd, "Security", func() { f.security.register(flags) })
-	group(cmd, "Telemetry", func() { f.telemetry.register(flags) })
+	f.register(cmd)
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, f serveFlags) error {
+// register adds the flags to a command, in the groups and the order of its help.
+func (f *serveFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.String(configFlag, "", "`FILE` of settings, YAML; its keys are the names of these flags, which win over it")
+	group(cmd, "Models", func() { f.models.register(flags) })
+	group(cmd, "Addresses", func() {
+		flags.StringVar(&f.grpc, "grpc", "127.0.0.1:8500", "`HOST:PORT` of gRPC, or unix:PATH")
+		flags.StringVar(&f.http, "http", "127.0.0.1:8501", "`HOST:PORT` of /livez, /readyz and /metrics; \"\" for none")
+	})
+	group(cmd, "Computing", func() { f.runtime.register(flags) })
+	group(cmd, "Load", func() { f.load.register(flags) })
+	group(cmd, "Security", func() { f.security.register(flags) })
+	group(cmd, "Telemetry", func() { f.telemetry.register(flags) })
+}
+
+func (a *app) serve(ctx context.Context, f serveFlags, warnings []string) error {
 	c, err := a.serveConfig(f)
 	if err != nil {
 		return err
+	}
+	for _, text := range warnings {
+		c.log.Warn(text)
 	}
 	rpc, err := listen(f.grpc, "--grpc")
 	if err != nil {
@@ -73,48 +93,51 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 			rpc.Close()
 			return err
 		}
+		if c.certificates != nil {
+			probes = tls.NewListener(probes, c.certificates.HTTP())
+		}
 	}
 	return runServer(ctx, c, rpc, probes)
 }
 
-// serveConfig checks the flags.
+// serveConfig checks the flags. The error has all that is wrong.
 func (a *app) serveConfig(f serveFlags) (c config, err error) {
+	var bad problems
 	for _, apply := range []func(*config) error{
-		func(c *config) error { return f.telemetry.apply(c, a.stderr) },
+		func(c *config) error {
+			err := f.telemetry.apply(c, a.stderr)
+			if c.log == nil { // the others write to it
+				c.log = slog.New(slog.DiscardHandler)
+			}
+			return err
+		},
 		f.load.apply,
-		f.security.apply,
+		func(c *config) error { return f.security.apply(c, f.grpc, f.http, f.models.admin) },
 		f.models.apply,
+		func(*config) error { return f.runtime.check() },
 	} {
-		if err := apply(&c); err != nil {
-			return config{}, err
-		}
+		bad.add(apply(&c))
 	}
-	f.runtime.log = c.log
+	if len(bad) > 0 {
+		return c, bad
+	}
+	f.runtime.log, f.runtime.serving = c.log, true
 	f.runtime.settleCache(func(text string) { c.log.Warn(text) })
 	c.open = a.open(f.runtime)
 	return c, nil
 }
 
-func listen(address, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s %s is in use, perhaps by another server; stop that one or choose another address", flag, address)
-	case err != nil:
-		return nil, fmt.Errorf("%s %s cannot be listened on: %w", flag, address, err)
-	}
-	return l, nil
-}
-
 // runServer is "explaind serve" once its flags are read. It takes the listeners over; probes may be nil. It returns nil
 // after a stop that ctx asked for, and an error when none of the models could be loaded.
 func runServer(ctx context.Context, c config, rpc, probes net.Listener) error {
+	defer c.flush()
+	defer outliveHangUp(c.log)()
 	s, err := newServer(c)
 	if err != nil {
 		return err
 	}
 	c.log.Info("listening", "grpc", address(rpc), "http", address(probes))
-	web := &http.Server{Handler: s.grpc.Health().Probes(), ReadHeaderTimeout: 10 * time.Second}
+	web := telemetry.NewServer(c.web(s), c.log)
 	group, ctx := errgroup.WithContext(ctx)
 	if probes != nil {
 		group.Go(func() error {
@@ -128,6 +151,9 @@ func runServer(ctx context.Context, c config, rpc, probes net.Listener) error {
 		defer web.Close() // last: the probes tell of the stop
 		return s.serve(ctx, rpc)
 	})
+	for _, watch := range c.watches() {
+		group.Go(func() error { watch(ctx); return nil })
+	}
 	group.Go(func() error {
 		err := s.ready(ctx)
 		if ctx.Err() != nil { // stopped while loading
@@ -137,6 +163,10 @@ func runServer(ctx context.Context, c config, rpc, probes net.Listener) error {
 			return err
 		}
 		up, down := s.census()
+		if up == orNone(nil) {
+			c.log.Info("waiting for models", "grpc", address(rpc), "http", address(probes))
+			return nil
+		}
 		c.log.Info("ready", "grpc", address(rpc), "http", address(probes), "models", up, "failed", down)
 		return nil
 	})

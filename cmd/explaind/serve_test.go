@@ -40,7 +40,7 @@ func (r *rig) serve(args ...string) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &served{t: r.t, log: &lockedbuffer.Buffer{}, stop: cancel, done: make(chan int, 1)}
 	a := &app{open: r.open, stdout: io.Discard, stderr: s.log}
-	args = append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--poll-interval", "20ms"}, args...)
 	go func() { s.done <- a.run(ctx, args) }()
 	r.t.Cleanup(func() {
 		cancel()
@@ -290,7 +290,7 @@ func TestServeCannotStart(t *testing.T) {
 		{"no model", nil, []string{"no model to serve", "--models DIR"}},
 		{"no such folder", []string{"--models", "gone"}, []string{"--models gone", "does not exist"}},
 		{"no name", []string{"--model", r.model("colours")}, []string{"--model " + r.model("colours"), "is not NAME=DIR"}},
-		{"twice the same name", []string{"--models", r.models, "--model", "colours=" + r.model("colours"), "--grpc", "127.0.0.1:0"}, []string{"DUPLICATE_MODEL"}},
+		{"twice the same name", []string{"--models", r.models, "--model", "colours=" + r.model("colours"), "--grpc", "127.0.0.1:0", "--http", ""}, []string{"DUPLICATE_MODEL"}},
 		{"port in use", []string{"--models", r.models, "--grpc", busy}, []string{"--grpc " + busy + " is in use", "choose another"}},
 		{"probes' port in use", []string{"--models", r.models, "--grpc", "127.0.0.1:0", "--http", busy}, []string{"--http " + busy + " is in use"}},
 		{"no address", []string{"--models", r.models, "--grpc", "nonsense"}, []string{"--grpc nonsense"}},

@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/batch"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/repository"
 	"github.com/explaind/explaind/service"
+	"github.com/explaind/explaind/service/admin"
+	"github.com/explaind/explaind/service/auth"
 	"github.com/explaind/explaind/service/grpcserver"
 	"github.com/explaind/explaind/service/native"
+	"github.com/explaind/explaind/service/telemetry"
 )
 
 // leaveTimeout is how long a stop waits, beyond the grace period of calls, for loading and closing of models: one step
@@ -22,12 +26,19 @@ const leaveTimeout = 5 * time.Second
 
 // config is what a server is made of. Limits that are zero have their defaults.
 type config struct {
-	sources         []repository.Source
+	models          repository.Options // without Open and Log
 	open            repository.OpenFunc
+	admin           bool // models may be loaded, unloaded and labelled by callers
 	limits          service.Options
+	batch           batch.Options
 	maxMessageBytes int
 	grace           time.Duration
 	log             *slog.Logger
+	telemetry       *telemetry.Telemetry // nil for none, as in a process that asks itself
+	pprof           bool
+	drainDelay      time.Duration
+	guard           *auth.Guard        // nil lets everything in, as in a process that asks itself
+	certificates    *auth.Certificates // nil for plain text
 }
 
 // server is a gRPC server with its models. "explaind serve" and every command without --server run the same one.
@@ -35,24 +46,47 @@ type server struct {
 	models *repository.Repository
 	grpc   *grpcserver.Server
 	log    *slog.Logger
-	loaded chan struct{} // closed when no model is loading any more
+	loaded chan struct{} // closed when the models of the start are loaded, or have failed
+	left   chan struct{} // closed when no model is loading any more, and none will
 }
 
 func newServer(c config) (*server, error) {
-	models, err := repository.New(c.open, c.sources, c.log)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{models: models, log: c.log, loaded: make(chan struct{})}
-	s.grpc = grpcserver.New(grpcserver.Options{
+	options := grpcserver.Options{
 		MaxMessageBytes: c.maxMessageBytes,
 		Grace:           c.grace,
 		Services:        []string{pb.ExplainService_ServiceDesc.ServiceName},
 		Log:             c.log,
-	})
-	native.Register(s.grpc.Registrar(), native.New(service.New(models, c.limits), s.grpc.Draining(), c.log))
+	}
+	if err := c.instrument(&options); err != nil {
+		return nil, err
+	}
+	c.models.Open, c.models.Log = sharingRuns(c.timed(c.open), c.batch), c.log
+	models, err := repository.New(c.models)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{models: models, log: c.log, loaded: make(chan struct{}), left: make(chan struct{})}
+	c.secure(&options)
+	s.grpc = grpcserver.New(options)
+	answers := service.New(models, c.limits)
+	native.Register(s.grpc.Registrar(), native.New(answers, s.grpc.Draining(), c.log))
+	if c.admin {
+		admin.Register(s.grpc.Registrar(), admin.New(models))
+	}
 	models.Listen(s.grpc.Health().ModelChanged)
+	c.reveal(s, answers)
 	return s, nil
+}
+
+// sharingRuns opens models whose callers share runs.
+func sharingRuns(open repository.OpenFunc, o batch.Options) repository.OpenFunc {
+	return func(ctx context.Context, dir string) (explaind.Model, error) {
+		m, err := open(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		return batch.New(m, o), nil
+	}
 }
 
 // serve answers on the listener, and loads the models meanwhile. When ctx ends, it stops as grpcserver does, closes the
@@ -61,8 +95,10 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		defer close(s.loaded)
+		defer close(s.left)
 		s.models.Load(ctx)
+		close(s.loaded)
+		s.models.Watch(ctx)
 	}()
 	err := s.grpc.Serve(ctx, listener)
 	cancel()
@@ -75,7 +111,7 @@ func (s *server) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	select {
-	case <-s.loaded:
+	case <-s.left:
 	case <-ctx.Done():
 		s.log.Warn("a model is still loading and is left behind")
 		return
@@ -85,7 +121,7 @@ func (s *server) leave() {
 	}
 }
 
-// ready waits until no model is loading any more. The error tells why there is none that answers.
+// ready waits until the models of the start are loaded. The error tells why there is none that answers.
 func (s *server) ready(ctx context.Context) error {
 	select {
 	case <-s.loaded:
@@ -94,7 +130,11 @@ func (s *server) ready(ctx context.Context) error {
 	}
 	var failed []string
 	var last error
-	for _, m := range s.models.List() {
+	models := s.models.List()
+	if len(models) == 0 { // their folder is there, and empty
+		return nil
+	}
+	for _, m := range models {
 		if m.Ready() {
 			return nil
 		}
