@@ -2,6 +2,8 @@
 // of the model's weights, for a first load (compiling) and a second one (from the cache).
 //
 //	go run ./bench/memory SAVED_MODEL_DIR…
+//	go run ./bench/memory -swaps 200 SAVED_MODEL_DIR    how it grows when versions replace each other
+//	go run ./bench/memory -runs 10000 SAVED_MODEL_DIR   how it grows while the model answers
 //
 // Every load runs in a process of its own, because the peak of a process only grows.
 package main
@@ -24,9 +26,20 @@ import (
 func main() {
 	once := flag.String("once", "", "load this SavedModel in this process, for the command itself")
 	cache := flag.String("cache", "", "cache folder of -once")
+	swaps := flag.Int("swaps", 0, "replace the model so many times")
+	runs := flag.Int("runs", 0, "ask the model so many times")
+	callers := flag.Int("callers", 8, "at once, with -runs")
 	flag.Parse()
 	if *once != "" {
 		exit(loadOnce(*once, *cache))
+		return
+	}
+	if *swaps > 0 {
+		exit(swap(flag.Arg(0), *cache, *swaps))
+		return
+	}
+	if *runs > 0 {
+		exit(askOften(flag.Arg(0), *cache, *runs, *callers))
 		return
 	}
 	if flag.NArg() == 0 {
