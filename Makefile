@@ -5,6 +5,7 @@
 #   LIBTENSORFLOW=/usr/local   a TensorFlow C library that you have: a folder with include/ and lib/ (2.21 is tested).
 #                              Without it the library in the tensorflow-cpu wheel is used.
 #   BENCH_MODELS="vgg16 …"     the test models that `make bench` measures
+#   FUZZTIME=10m               how long `make fuzz` searches with each target
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,11 +17,13 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?= python3
 BENCH_MODELS ?= vgg16 resnet50 mobilenetv2 efficientnetb0
+FUZZTIME ?= 1m
 CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
 TOOLS := $(CACHE)/bin
 ZOO := $(CACHE)/zoo
 MODELS := $(CACHE)/models
+SOAK := $(CACHE)/soak
 TENSORFLOW := $(or $(abspath $(LIBTENSORFLOW)),$(CACHE)/tensorflow)
 
 # In front of a command that compiles package tfmodel. Everything else is built without, so that nothing links the library
@@ -72,7 +75,7 @@ clean: ## Remove all that make made, downloads and models too
 ##### What developers want
 
 # The cheap checks come first.
-STEPS := check-format check-walls check-proto lint build zoo demo-model test-go test-python
+STEPS := check-format check-walls check-proto lint build zoo demo-model test-go test-python soak-short
 
 .PHONY: test
 test: compilers ## Check everything: formatting, walls, protos, linters, build, Go and Python tests
@@ -112,6 +115,29 @@ test-go: libtensorflow zoo ## Run the Go tests, with the race detector where Ten
 test-python: build zoo demo-model ## Run the end-to-end tests: the binary, driven by Python clients
 	$(VENV)/bin/python -m pytest internal/e2e
 
+SOAK_RUN := go run ./bench/soak -server bin/explaind -tiny $(SOAK) -zoo $(ZOO)
+
+.PHONY: soak
+soak: build zoo $(SOAK)/golden.json ## Drive the server through swaps, overload, faults and stops, for an hour
+	$(SOAK_RUN)
+
+.PHONY: soak-short
+soak-short: build zoo $(SOAK)/golden.json ## The same in minutes
+	$(SOAK_RUN) -short
+
+$(SOAK)/golden.json: bench/soak/make_models.py $(VENV)/.installed
+	rm -rf $(SOAK)
+	$(VENV)/bin/python bench/soak/make_models.py --out $(SOAK)
+
+.PHONY: fuzz
+fuzz: libtensorflow ## Search for bytes that break decoders, requests and models, for FUZZTIME with each target
+	@$(GO_FILES) | xargs grep -lE '^func Fuzz' | sort | while read -r file; do
+		sed -nE 's/^func (Fuzz[A-Za-z0-9]+)\(.*/\1/p' "$$file" | while read -r target; do
+			printf '\n== %s %s\n' "$$(dirname "$$file")" "$$target"
+			$(WITH_TENSORFLOW) go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 2 </dev/null
+		done
+	done
+
 .PHONY: cover
 cover: libtensorflow zoo ## Measure what the Go tests cover; the report is .cache/cover.html
 	$(WITH_TENSORFLOW) go test -p 1 -timeout 30m -coverpkg ./... -coverprofile $(CACHE)/cover.out ./...
@@ -137,6 +163,10 @@ comparison: build demo-model ## Score the methods over 120 pictures, as the Grad
 .PHONY: docs-images
 docs-images: build demo-model ## Make the pictures of the documentation anew, docs/images
 	$(VENV)/bin/python docs/make_images.py bin/explaind
+
+.PHONY: docs-settings
+docs-settings: libtensorflow ## Write the tables of all settings anew, docs/configuration.md
+	$(WITH_TENSORFLOW) go test ./cmd/explaind -run TestConfigurationPage -update
 
 .PHONY: format
 format: $(VENV)/.installed $(TOOLS)/.built ## Format Go, proto and Python files

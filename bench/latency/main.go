@@ -12,18 +12,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/bench/bare"
 	"github.com/explaind/explaind/bench/race"
-	"github.com/explaind/explaind/explain"
-	"github.com/explaind/explaind/render"
 	"github.com/explaind/explaind/tfmodel"
 )
 
@@ -69,16 +65,16 @@ func compare(dir string, batches []int, rounds int) error {
 		return err
 	}
 	defer m.Close()
-	reference, err := openPlain(dir)
+	reference, err := bare.OpenSession(dir)
 	if err != nil {
 		return err
 	}
 	for _, n := range batches {
-		images := randomImages(m.Spec().Input, n)
+		images := bare.RandomImages(m.Spec().Input, n)
 		result, err := race.Medians(rounds,
-			func() error { return reference.predict(images) },
+			func() error { return reference.Predict(images) },
 			func() error { _, err := m.Predict(context.Background(), images); return err },
-			func() error { return gradCAM(m, images) },
+			func() error { return bare.GradCAM(m, images) },
 		)
 		if err != nil {
 			return fmt.Errorf("%s, batch %d: %w", dir, n, err)
@@ -110,45 +106,4 @@ func open(dir string) (m *tfmodel.Model, first, cached time.Duration, err error)
 		*took = time.Since(start)
 	}
 	return m, first, cached, nil
-}
-
-// gradCAM is what an Explain request with the default config costs: the run, and a map of the input's size per image.
-func gradCAM(m *tfmodel.Model, images *explaind.Tensor) error {
-	method, err := explain.Lookup(explaind.DefaultMethod)
-	if err != nil {
-		return err
-	}
-	targets := make([][]explaind.Target, images.Rows())
-	for i := range targets {
-		targets[i] = []explaind.Target{{Rank: 1, Versus: -1}}
-	}
-	result, err := m.Explain(context.Background(), &explaind.ExplainRequest{
-		Images: images, Layers: []string{m.Spec().DefaultLayer}, Targets: targets, Needs: method.Needs,
-	})
-	if err != nil {
-		return err
-	}
-	for i := range result.Evidence {
-		heatmap, _, err := method.Func(&result.Evidence[i], &explaind.MethodOptions{})
-		if err != nil {
-			return err
-		}
-		render.Upsample(heatmap, images.Shape[1], images.Shape[2], render.Bilinear).Normalize()
-	}
-	return nil
-}
-
-func randomImages(in explaind.Input, n int) *explaind.Tensor {
-	side := func(d int) int {
-		if d == 0 {
-			return 224
-		}
-		return d
-	}
-	images := explaind.NewTensor(n, side(in.Height), side(in.Width), in.Channels)
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range images.Data {
-		images.Data[i] = float32(math.Round(255 * r.Float64()))
-	}
-	return images
 }

@@ -36,7 +36,7 @@ func linksTensorFlow(imported string) bool {
 }
 
 // tensorFlow keeps the C library in one package and tfgo, which panics on every failure, in one file of it. The packages
-// below tfmodel rewrite graphs and need TensorFlow's messages only. bench/latency measures explaind against a bare tfgo.
+// below tfmodel rewrite graphs and need TensorFlow's messages only. bench/bare is what explaind is measured against.
 func tensorFlow(files []File) (complaints []string) {
 	for _, f := range files {
 		for _, imported := range f.Imports {

@@ -110,7 +110,7 @@ class Server:
         ]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(part) for part in command], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+                [str(part) for part in command], cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT
             )
         limit = 256 << 20
         self.channel = grpc.insecure_channel(
@@ -152,6 +152,11 @@ class Server:
             self.process.kill()
             self.process.wait()
             raise
+
+
+def environment():
+    """The environment without the variables above, which are settings to `explaind serve`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EXPLAIND_")}
 
 
 def free_ports(count):

@@ -4,7 +4,6 @@ Of each page, the blocks of sh and python run in order in the repository; a bloc
 prints, "…" standing for any lines. `explaind serve` gets a port of its own, which stands in for the usual one; make is
 left out."""
 
-import os
 import pathlib
 import re
 import shlex
@@ -12,6 +11,8 @@ import subprocess
 import sys
 
 import pytest
+
+from conftest import environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
@@ -45,15 +46,15 @@ def test_page(page, start_server):
 
 def run(language, text):
     python = pathlib.Path(sys.executable)
-    environment = {
-        **os.environ,
+    variables = {
+        **environment(),
         "PYTHONPATH": ".cache/stubs",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "XDG_CACHE_HOME": str(ROOT / ".cache/xdg"),  # not the user's own
     }
     command = [python, "-c", text] if language == "python" else ["bash", "-euo", "pipefail", "-c", text]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{text}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
