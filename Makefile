@@ -149,6 +149,7 @@ bench: libtensorflow zoo ## Measure pure Go code, then latency and memory of exp
 	@$(SPLIT_PACKAGES)
 	go test -run '^$$' -bench . -benchmem $$pure | grep -v 'no test files'
 	$(WITH_TENSORFLOW) go run ./bench/latency $(BENCH_MODELS:%=$(ZOO)/%/1)
+	$(WITH_TENSORFLOW) go run ./bench/throughput $(BENCH_MODELS:%=$(ZOO)/%/1)
 	$(WITH_TENSORFLOW) go run ./bench/methods $(BENCH_MODELS:%=$(ZOO)/%/1)
 	$(WITH_TENSORFLOW) go run ./bench/memory $(BENCH_MODELS:%=$(ZOO)/%/1)
 

@@ -1,7 +1,7 @@
 // Package batch is an explaind.Model around another one: it gathers the rows of several callers into one run. It has no
-// timer and no goroutine of its own. While there is a free run, a caller runs at once, in its own goroutine; otherwise it
-// waits, and whoever finishes a run starts the next for those who have waited longest. So rows gather only while the model
-// is busy anyway, and a request that comes alone waits for nothing.
+// timer and no goroutine of its own. While nothing runs, a caller runs at once, in its own goroutine; otherwise it may have
+// to wait, and whoever finishes a run starts the next for those who have waited longest, see line. So rows gather only while
+// the model is busy anyway, and a request that comes alone waits for nothing.
 package batch
 
 import (

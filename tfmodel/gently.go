@@ -34,12 +34,14 @@ var pools sync.Once
 // started by gently's thread, they would be of low priority for good.
 func startPools(o options) (err error) {
 	pools.Do(func() {
-		graph := tf.NewGraph()
-		defer freeGraph(graph)
-		var s *tf.Session
-		if s, err = tf.NewSession(graph, sessionOptions(o.intra, o.inter, false)); err == nil {
-			err = s.Close()
-		}
+		unprofiled(func() {
+			graph := tf.NewGraph()
+			defer freeGraph(graph)
+			var s *tf.Session
+			if s, err = tf.NewSession(graph, sessionOptions(o.intra, o.inter, false)); err == nil {
+				err = s.Close()
+			}
+		})
 	})
 	return err
 }
