@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/explaind/explaind/bench/bare"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -25,6 +26,12 @@ const (
 	decodeTensor  = "decode tensor"
 	decodeJPEG    = "decode JPEG"
 )
+
+// program is a contestant's name where one program decodes the image, runs the session, and begins again: all that a server
+// does but serve.
+func program(server string) string {
+	return strings.Replace(server, "server", "decode and run in one program", 1)
+}
 
 // title is a contestant's name at a batch size or number of clients.
 func title(name string, n int) string { return fmt.Sprintf("%s × %d", name, n) }
@@ -72,8 +79,29 @@ func (s *setup) contestants(dir string, m *tfmodel.Model, server *server) (field
 		return nil, err
 	}
 	all := field{
-		{name: decodeTensor, callers: 1, images: 1, call: func(int) error { return decode(p.tensor, spec) }},
-		{name: decodeJPEG, callers: 1, images: 1, call: func(int) error { return decode(p.jpeg, spec) }},
+		{name: decodeTensor, callers: 1, images: 1, call: func(int) error { _, err := decode(p.tensor, spec); return err }},
+		{name: decodeJPEG, callers: 1, images: 1, call: func(int) error { _, err := decode(p.jpeg, spec); return err }},
+	}
+	for _, image := range []struct {
+		predict, explain string
+		image            *pb.Image
+	}{{predictTensor, explainTensor, p.tensor}, {predictJPEG, explainJPEG, p.jpeg}} {
+		all = append(all,
+			&contestant{name: program(image.predict), callers: 1, images: 1, call: func(int) error {
+				images, err := decode(image.image, spec)
+				if err == nil {
+					_, err = m.Predict(context.Background(), images)
+				}
+				return err
+			}},
+			&contestant{name: program(image.explain), callers: 1, images: 1, call: func(int) error {
+				images, err := decode(image.image, spec)
+				if err == nil {
+					err = bare.GradCAM(m, images)
+				}
+				return err
+			}},
+		)
 	}
 	for _, n := range s.batches {
 		images := bare.RandomImages(spec.Input, n)

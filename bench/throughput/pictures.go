@@ -60,8 +60,8 @@ func shade(x, y float64) color.RGBA {
 	return color.RGBA{R: wave(7, 3, 0), G: wave(5, 11, 1), B: wave(2, 9, 2), A: 255}
 }
 
-// decode is what a server has to do with an image before the model can run.
-func decode(p *pb.Image, spec *explaind.Spec) error {
+// decode is what a server has to do with an image before the model can run on it.
+func decode(p *pb.Image, spec *explaind.Spec) (*explaind.Tensor, error) {
 	in := spec.Input
 	var picture *imaging.Picture
 	var err error
@@ -71,8 +71,11 @@ func decode(p *pb.Image, spec *explaind.Spec) error {
 		picture, err = imaging.Decode(p.GetEncoded(), imaging.Limits{})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = imaging.Prepare(picture, spec.Preprocessing, bare.Side(in.Height), bare.Side(in.Width), in.Channels)
-	return err
+	prepared, err := imaging.Prepare(picture, spec.Preprocessing, bare.Side(in.Height), bare.Side(in.Width), in.Channels)
+	if err != nil {
+		return nil, err
+	}
+	return &explaind.Tensor{Shape: append([]int{1}, prepared.Tensor.Shape...), Data: prepared.Tensor.Data}, nil
 }

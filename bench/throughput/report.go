@@ -11,7 +11,7 @@ func (s *setup) report(model string, all field, cores int) {
 	for _, c := range all {
 		fmt.Printf("| %s | %.1f | %.2f | %.2f | %.2f |\n", c.name, c.rate(), c.latency(0.5), c.latency(0.99), c.work())
 	}
-	fmt.Println("\n| server | × 8 / best session | the same, decoding counted | × 1 − session − decoding, ms | × 1 / session | × 1 / (session + decoding) |\n|---|---:|---:|---:|---:|---:|")
+	fmt.Println("\n| server | × 8 / best session | the same, decoding counted | × 1 − one program, ms | × 1 / one program | × 1 / (session + decoding) |\n|---|---:|---:|---:|---:|---:|")
 	for _, row := range []struct{ server, session, decoding string }{
 		{predictTensor, predictBare, decodeTensor},
 		{explainTensor, explainBare, decodeTensor},
@@ -19,7 +19,8 @@ func (s *setup) report(model string, all field, cores int) {
 		{explainJPEG, explainBare, decodeJPEG},
 	} {
 		eight, one, session, decoding := all.named(title(row.server, 8)), all.named(title(row.server, 1)), all.named(title(row.session, 1)), all.named(row.decoding)
-		if eight == nil || one == nil || session == nil || decoding == nil {
+		both := all.named(program(row.server))
+		if eight == nil || one == nil || session == nil || decoding == nil || both == nil {
 			continue
 		}
 		best := all.best(row.session, s.batches)
@@ -27,7 +28,7 @@ func (s *setup) report(model string, all field, cores int) {
 		possible := 1 / (1/best + decoding.latency(0.5)/1e3/float64(cores))
 		alone := session.latency(0.5)
 		fmt.Printf("| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", row.server, eight.rate()/best, eight.rate()/possible,
-			one.latency(0.5)-alone-decoding.latency(0.5), one.latency(0.5)/alone, one.latency(0.5)/(alone+decoding.latency(0.5)))
+			one.latency(0.5)-both.latency(0.5), one.latency(0.5)/both.latency(0.5), one.latency(0.5)/(alone+decoding.latency(0.5)))
 	}
 }
 
