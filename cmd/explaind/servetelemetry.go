@@ -135,7 +135,7 @@ func (c *config) reveal(s *server, answers *service.Service) {
 	c.telemetry.Watch(telemetry.Sources{
 		Load: answers.Stats, MaxInFlight: answers.MaxInFlight(), Models: s.models.List, TensorBytes: tfmodel.TensorBytes,
 	})
-	c.telemetry.Register(s.grpc.Registrar(), s.grpc.Draining())
+	c.telemetry.Register(s.grpc.Registrar())
 }
 
 // flush sends the last traces.

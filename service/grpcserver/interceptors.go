@@ -8,9 +8,11 @@ import (
 	"slices"
 	"time"
 
+	orcapb "github.com/cncf/xds/go/xds/service/orca/v3"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/explaind/explaind"
 )
@@ -72,13 +74,17 @@ func LogCause(ctx context.Context, log *slog.Logger, method string, err error) {
 	}
 }
 
-// watchGrace is how long health watchers have to receive NOT_SERVING before their streams end.
+// watchGrace is how long watchers have to receive what they wait for, such as NOT_SERVING, before their streams end.
 const watchGrace = 500 * time.Millisecond
 
-// endWatches ends health watches when the server drains: they never end by themselves, and a graceful stop would wait
-// for them.
+// isWatch tells of the streams that never end by themselves: those of health, and of load reports.
+func isWatch(fullMethod string) bool {
+	return fullMethod == healthpb.Health_Watch_FullMethodName || fullMethod == orcapb.OpenRcaService_StreamCoreMetrics_FullMethodName
+}
+
+// endWatches ends watches when the server drains: a graceful stop would wait for them.
 func (s *Server) endWatches(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if !isHealth(info.FullMethod) {
+	if !isWatch(info.FullMethod) {
 		return handler(srv, stream)
 	}
 	ctx, cancel := context.WithCancel(stream.Context())

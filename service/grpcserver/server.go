@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,7 +50,8 @@ type Options struct {
 	Outer Interceptors
 	// Guards are interceptors that may deny a call. Their errors become statuses as those of handlers do.
 	Guards Interceptors
-	// Extra are further options of the gRPC server, such as credentials and stats handlers.
+	// Extra are further options of the gRPC server, such as credentials and stats handlers. Interceptors among them are
+	// around all others.
 	Extra []grpc.ServerOption
 }
 
@@ -81,7 +83,7 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{health: newHealth(o.Services...), log: o.Log, largest: o.MaxMessageBytes, delay: o.DrainDelay, grace: o.Grace, patience: stopTimeout, draining: make(chan struct{}), life: newLife()}
-	s.grpc = grpc.NewServer(append(append(s.interceptors(o.Outer, o.Guards), o.Extra...),
+	s.grpc = grpc.NewServer(append(slices.Concat(o.Extra, s.interceptors(o.Outer, o.Guards)),
 		grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 		grpc.MaxSendMsgSize(o.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),

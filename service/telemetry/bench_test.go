@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
@@ -19,36 +18,32 @@ import (
 func cores() int { return runtime.GOMAXPROCS(0) }
 
 // BenchmarkInterceptors is what telemetry adds to a call: its interceptors around a handler that reports the phases of a
-// prediction and does nothing else. Without an endpoint for traces there is no other cost.
+// prediction and does nothing else. Without an endpoint for traces and without load reports there is no other cost.
 func BenchmarkInterceptors(b *testing.B) {
-	for name, o := range map[string]Options{"metrics": {}, "orca": {ORCA: true}} {
-		b.Run(name, func(b *testing.B) {
-			t := New(o)
-			t.ModelChanged(explaind.ModelStatus{Name: "m", Versions: []explaind.VersionStatus{{Version: 1, State: explaind.ModelReady}}})
-			t.Watch(Sources{})
-			var server grpcserver.Options
-			if err := t.Instrument(&server); err != nil {
-				b.Fatal(err)
-			}
-			info := &grpc.UnaryServerInfo{FullMethod: "/explaind.v1.ExplainService/Predict"}
-			response := &pb.PredictResponse{}
-			handler := grpc.UnaryHandler(func(ctx context.Context, _ any) (any, error) {
-				work(ctx)
-				return response, nil
-			})
-			for _, interceptor := range slices.Backward(server.Outer.Unary) {
-				inner := handler
-				handler = func(ctx context.Context, req any) (any, error) { return interceptor(ctx, req, info, inner) }
-			}
-			ctx := grpc.NewContextWithServerTransportStream(context.Background(), transport{})
-			request := &pb.PredictRequest{}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := handler(ctx, request); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	t := New(Options{})
+	t.ModelChanged(explaind.ModelStatus{Name: "m", Versions: []explaind.VersionStatus{{Version: 1, State: explaind.ModelReady}}})
+	t.Watch(Sources{})
+	var server grpcserver.Options
+	if err := t.Instrument(&server); err != nil {
+		b.Fatal(err)
+	}
+	info := &grpc.UnaryServerInfo{FullMethod: "/explaind.v1.ExplainService/Predict"}
+	response := &pb.PredictResponse{}
+	handler := grpc.UnaryHandler(func(ctx context.Context, _ any) (any, error) {
+		work(ctx)
+		return response, nil
+	})
+	for _, interceptor := range slices.Backward(server.Outer.Unary) {
+		inner := handler
+		handler = func(ctx context.Context, req any) (any, error) { return interceptor(ctx, req, info, inner) }
+	}
+	ctx := grpc.NewContextWithServerTransportStream(context.Background(), transport{})
+	request := &pb.PredictRequest{}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := handler(ctx, request); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -64,11 +59,10 @@ func work(ctx context.Context) {
 // transport is that of a call that goes nowhere.
 type transport struct{ grpc.ServerTransportStream }
 
-func (transport) Method() string               { return "/explaind.v1.ExplainService/Predict" }
-func (transport) SetTrailer(metadata.MD) error { return nil }
+func (transport) Method() string { return "/explaind.v1.ExplainService/Predict" }
 
-// BenchmarkCall is a whole call of a model that costs next to nothing, through memory: without telemetry, with it, and with
-// each call traced.
+// BenchmarkCall is a whole call of a model that costs next to nothing, through memory: without telemetry, with it, with
+// load reports, and with each call traced.
 func BenchmarkCall(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -76,6 +70,7 @@ func BenchmarkCall(b *testing.B) {
 	}{
 		{"none", setup{none: true}},
 		{"metrics", setup{}},
+		{"load reports", setup{options: Options{ORCA: true}}},
 		{"traces of none", setup{exporter: tracetest.NewNoopExporter(), options: Options{Ratio: 0}}},
 		{"traces of all", setup{exporter: tracetest.NewNoopExporter(), options: Options{Ratio: 1}}},
 	} {

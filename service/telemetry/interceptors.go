@@ -38,9 +38,7 @@ func (t *Telemetry) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 	if r, ok := resp.(*pb.ExplainResponse); ok && err == nil {
 		t.metrics.explained(r.GetExplanations())
 	}
-	if t.options.ORCA {
-		_ = grpc.SetTrailer(ctx, t.load.trailer(time.Duration(c.queued.Load()))) // fails only where there is no call
-	}
+	reportCall(ctx, time.Duration(c.queued.Load()))
 	return resp, err
 }
 
@@ -74,9 +72,7 @@ func (t *Telemetry) stream(srv any, wire grpc.ServerStream, info *grpc.StreamSer
 	err := handler(srv, &observedStream{ServerStream: wire, stream: s, ctx: explaind.WithObserver(wire.Context(), s)})
 	s.abandon()
 	t.ended(wire.Context(), &s.call, outcomeOf(err))
-	if t.options.ORCA {
-		wire.SetTrailer(t.load.trailer(0))
-	}
+	reportCall(wire.Context(), 0)
 	return err
 }
 

@@ -2,81 +2,74 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	datapb "github.com/cncf/xds/go/xds/data/orca/v3"
+	servicepb "github.com/cncf/xds/go/xds/service/orca/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/base"
 	"google.golang.org/grpc/channelz/grpc_channelz_v1"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/explaind/explaind"
 	pb "github.com/explaind/explaind/gen/explaind/v1"
 	"github.com/explaind/explaind/service"
 )
 
-// loadReport is an OrcaLoadReport as a client reads it.
-type loadReport struct {
-	cpu, application float64
-	named            map[string]float64
+// reporting is a balancer of one server that hands on what calls report of the load, as gRPC reads it for balancers.
+const reporting = "reporting"
+
+func init() {
+	balancer.Register(base.NewBalancerBuilder(reporting, pickerBuilder{}, base.Config{}))
 }
 
-// readReport is written after the message's definition: cpu_utilization = 1, named_metrics = 8, a map, and
-// application_utilization = 9.
-func readReport(t *testing.T, b []byte) (r loadReport) {
-	t.Helper()
-	r.named = map[string]float64{}
-	fields(t, b, func(number protowire.Number, double float64, bytes []byte) {
-		switch number {
-		case 1:
-			r.cpu = double
-		case 9:
-			r.application = double
-		case 8:
-			var key string
-			var value float64
-			fields(t, bytes, func(number protowire.Number, double float64, bytes []byte) {
-				if number == 1 {
-					key = string(bytes)
-				} else {
-					value = double
-				}
-			})
-			r.named[key] = value
-		default:
-			t.Errorf("field %d", number)
-		}
-	})
-	return r
-}
+type pickerBuilder struct{}
 
-func fields(t *testing.T, b []byte, each func(number protowire.Number, double float64, bytes []byte)) {
-	t.Helper()
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			t.Fatalf("no tag in %x", b)
-		}
-		b = b[n:]
-		switch kind {
-		case protowire.Fixed64Type:
-			v, n := protowire.ConsumeFixed64(b)
-			each(number, math.Float64frombits(v), nil)
-			b = b[n:]
-		case protowire.BytesType:
-			v, n := protowire.ConsumeBytes(b)
-			each(number, 0, v)
-			b = b[n:]
-		default:
-			t.Fatalf("field %d has the type %d", number, kind)
-		}
+func (pickerBuilder) Build(info base.PickerBuildInfo) balancer.Picker {
+	for server := range info.ReadySCs {
+		return picker{server}
 	}
+	return base.NewErrPicker(balancer.ErrNoSubConnAvailable)
+}
+
+type picker struct{ server balancer.SubConn }
+
+func (p picker) Pick(call balancer.PickInfo) (balancer.PickResult, error) {
+	return balancer.PickResult{SubConn: p.server, Done: func(done balancer.DoneInfo) {
+		if to, ok := call.Ctx.Value(reportKey{}).(*any); ok {
+			*to = done.ServerLoad
+		}
+	}}, nil
+}
+
+// reportKey is where the context of a call says where its report goes.
+type reportKey struct{}
+
+// reported makes a call and returns its report, nil if there is none.
+func (r *rig) reported(call func(context.Context, pb.ExplainServiceClient) error) *datapb.OrcaLoadReport {
+	r.t.Helper()
+	balanced := grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"` + reporting + `": {}}]}`)
+	conn, err := grpc.NewClient(target, append(slices.Clip(r.dial), balanced)...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	var got any
+	if err := call(context.WithValue(r.t.Context(), reportKey{}, &got), pb.NewExplainServiceClient(conn)); err != nil {
+		r.t.Fatal(err)
+	}
+	report, ok := got.(*datapb.OrcaLoadReport)
+	if !ok {
+		r.t.Fatalf("the balancer hears %v", got)
+	}
+	return report
 }
 
 // heldModel is one whose runs wait.
@@ -102,30 +95,34 @@ func TestReportsInTrailers(t *testing.T) {
 		}()
 	}
 	settled(t, "two are in flight", func() bool { return r.scrape().value("explaind_inflight") == 2 })
-	var trailer metadata.MD
-	for _, call := range []func() error{
-		func() error {
-			_, err := r.ListModels(t.Context(), &pb.ListModelsRequest{}, grpc.Trailer(&trailer))
+	for name, call := range map[string]func(context.Context, pb.ExplainServiceClient) error{
+		"good": func(ctx context.Context, c pb.ExplainServiceClient) error {
+			_, err := c.ListModels(ctx, &pb.ListModelsRequest{})
 			return err
 		},
-		func() error {
-			_, err := r.Predict(t.Context(), &pb.PredictRequest{Model: "gone"}, grpc.Trailer(&trailer))
-			if status.Code(err) == codes.NotFound {
-				err = nil
+		"bad": func(ctx context.Context, c pb.ExplainServiceClient) error {
+			if _, err := c.Predict(ctx, &pb.PredictRequest{Model: "gone"}); status.Code(err) != codes.NotFound {
+				return fmt.Errorf("another model answers: %w", err)
 			}
-			return err
+			return nil
+		},
+		"stream": func(ctx context.Context, c pb.ExplainServiceClient) error {
+			stream, err := c.PredictStream(ctx)
+			if err != nil {
+				return err
+			}
+			stream.CloseSend()
+			for {
+				if _, err := stream.Recv(); err != nil {
+					return nil // whether it is content with no image does not matter here
+				}
+			}
 		},
 	} {
-		if err := call(); err != nil {
-			t.Fatal(err)
-		}
-		reports := trailer.Get("endpoint-load-metrics-bin")
-		if len(reports) != 1 {
-			t.Fatalf("%d reports", len(reports))
-		}
-		got := readReport(t, []byte(reports[0]))
-		if got.application != 0.5 || got.cpu < 0 || got.named["cpu"] != got.cpu || got.named["queue_ms"] != 0 || len(got.named) != 2 {
-			t.Errorf("the report is %+v", got)
+		got := r.reported(call)
+		cpu := got.GetCpuUtilization()
+		if want := map[string]float64{"cpu": cpu, "queue_ms": 0}; got.GetApplicationUtilization() != 0.5 || cpu < 0 || !maps.Equal(got.GetNamedMetrics(), want) {
+			t.Errorf("%s: the report is %v", name, got)
 		}
 	}
 	<-entered
@@ -135,116 +132,59 @@ func TestReportsInTrailers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := r.Predict(t.Context(), &pb.PredictRequest{Image: picture(t)}, grpc.Trailer(&trailer)); err != nil {
-		t.Fatal(err)
-	}
-	got := readReport(t, []byte(trailer.Get("endpoint-load-metrics-bin")[0]))
-	if got.named["queue_ms"] <= 0 || got.named["queue_ms"] > 5000 {
-		t.Errorf("the call waited %v ms", got.named["queue_ms"])
+	got := r.reported(func(ctx context.Context, c pb.ExplainServiceClient) error {
+		_, err := c.Predict(ctx, &pb.PredictRequest{Image: picture(t)})
+		return err
+	})
+	if queued := got.GetNamedMetrics()["queue_ms"]; queued <= 0 || queued > 5000 {
+		t.Errorf("the call waited %v ms", queued)
 	}
 }
 
 // subscribe asks for reports between calls.
-func (r *rig) subscribe(ctx context.Context) grpc.ClientStream {
+func (r *rig) subscribe(ctx context.Context) servicepb.OpenRcaService_StreamCoreMetricsClient {
 	r.t.Helper()
-	stream, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics")
+	stream, err := servicepb.NewOpenRcaServiceClient(r.conn).StreamCoreMetrics(ctx, &servicepb.OrcaLoadReportRequest{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := stream.SendMsg(&emptypb.Empty{}); err != nil {
-		r.t.Fatal(err)
-	}
-	stream.CloseSend()
 	return stream
 }
 
-// Reports come at once and again and again, until the server stops, which they do not hold up.
+// The first report comes at once. Streams of reports end when the server stops: they do not hold it up.
 func TestReportsAsAService(t *testing.T) {
 	r := start(t, setup{options: Options{ORCA: true}, limits: service.Options{MaxInFlight: 4}})
+	r.load.waited(time.Second)
 	stream := r.subscribe(t.Context())
-	m := &emptypb.Empty{}
-	if err := stream.RecvMsg(m); err != nil {
-		t.Fatal(err)
-	}
-	if got := readReport(t, m.ProtoReflect().GetUnknown()); got.application != 0 || len(got.named) != 2 {
-		t.Errorf("the report is %+v", got)
-	}
-	began := time.Now()
-	r.stop()
-	if err := stream.RecvMsg(m); status.Code(err) != codes.Unavailable {
-		t.Errorf("the reports end with %v", err)
-	}
-	<-r.done
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the stop took %v", took)
-	}
-}
-
-func TestReportsComeAgain(t *testing.T) {
-	sent := make(chan struct{}, 100)
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &reporter{load: &load{}, least: time.Millisecond, draining: make(chan struct{})}
-	done := make(chan error, 1)
-	go func() { done <- r.serve(wire{ctx: ctx, sent: sent}) }()
-	for range 5 {
-		<-sent
-	}
-	cancel()
-	if err := <-done; explaind.AsError(err).Code != explaind.Canceled {
-		t.Errorf("it ends with %v", err)
-	}
-}
-
-// wire is a stream whose client asks for the least.
-type wire struct {
-	grpc.ServerStream
-	ctx  context.Context
-	sent chan<- struct{}
-}
-
-func (w wire) Context() context.Context { return w.ctx }
-func (w wire) RecvMsg(any) error        { return nil }
-func (w wire) SendMsg(any) error {
-	select {
-	case w.sent <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func TestIntervalOf(t *testing.T) {
-	minute, err := proto.Marshal(durationpb.New(time.Minute))
+	got, err := stream.Recv()
 	if err != nil {
 		t.Fatal(err)
 	}
-	interval := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), minute)
-	named := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "cost")
-	for _, c := range []struct {
-		request []byte
-		want    time.Duration
-	}{
-		{nil, 0},
-		{interval, time.Minute},
-		{append(append([]byte{}, named...), interval...), time.Minute},
-		{named, 0},
-		{interval[:3], 0},
-		{[]byte{0xff}, 0},
-		{protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 5), 0},
-	} {
-		if got := intervalOf(c.request); got != c.want {
-			t.Errorf("%x is %v, want %v", c.request, got, c.want)
-		}
+	named := got.GetNamedMetrics()
+	if got.GetApplicationUtilization() != 0 || named["cpu"] != got.GetCpuUtilization() || named["queue_ms"] < 50 || named["queue_ms"] > 100 || len(named) != 2 {
+		t.Errorf("the report is %v", got)
+	}
+	began := time.Now()
+	r.stop()
+	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
+		t.Errorf("the reports end with %v", err)
+	}
+	<-r.done
+	if took := time.Since(began); took > 5*time.Second { // the grace period is longer
+		t.Errorf("the stop took %v", took)
 	}
 }
 
 // Without the options there is neither service, and no trailer.
 func TestServicesAreOff(t *testing.T) {
 	r := start(t, setup{})
-	var trailer metadata.MD
-	if _, err := r.ListModels(t.Context(), &pb.ListModelsRequest{}, grpc.Trailer(&trailer)); err != nil || len(trailer.Get("endpoint-load-metrics-bin")) != 0 {
-		t.Errorf("%v, the trailer is %v", err, trailer)
+	if got := r.reported(func(ctx context.Context, c pb.ExplainServiceClient) error {
+		_, err := c.ListModels(ctx, &pb.ListModelsRequest{})
+		return err
+	}); got != nil {
+		t.Errorf("the report is %v", got)
 	}
-	if err := r.subscribe(t.Context()).RecvMsg(&emptypb.Empty{}); status.Code(err) != codes.Unimplemented {
+	if _, err := r.subscribe(t.Context()).Recv(); status.Code(err) != codes.Unimplemented {
 		t.Errorf("reports: %v", err)
 	}
 	if _, err := grpc_channelz_v1.NewChannelzClient(r.conn).GetServers(t.Context(), &grpc_channelz_v1.GetServersRequest{}); status.Code(err) != codes.Unimplemented {

@@ -117,7 +117,7 @@ func start(t testing.TB, s setup) *rig {
 	answers := service.New(r.repo, s.limits)
 	native.Register(host.Registrar(), native.New(answers, host.Draining(), log))
 	r.Watch(Sources{Load: answers.Stats, MaxInFlight: answers.MaxInFlight(), Models: r.repo.List, TensorBytes: func() int64 { return 4321 }})
-	r.Register(host.Registrar(), host.Draining())
+	r.Register(host.Registrar())
 	listener := bufconn.Listen(1 << 20)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop

@@ -10,6 +10,7 @@ import (
 
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/orca"
 
 	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/service"
@@ -59,6 +60,9 @@ func New(o Options) *Telemetry {
 func (t *Telemetry) Instrument(o *grpcserver.Options) error {
 	o.Outer.Unary = append(o.Outer.Unary, t.metrics.calls.UnaryServerInterceptor(), t.unary)
 	o.Outer.Stream = append(o.Outer.Stream, t.metrics.calls.StreamServerInterceptor(), t.stream)
+	if t.options.ORCA {
+		o.Extra = append(o.Extra, orca.CallMetricsServerOption(&t.load))
+	}
 	if t.options.Endpoint == (Endpoint{}) {
 		return nil
 	}
