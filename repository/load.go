@@ -20,7 +20,8 @@ type job struct {
 
 // Load opens what is to serve, one version after the other: loading takes much memory and all cores for a while, and those
 // already loaded answer meanwhile. A version that cannot be opened is marked as failed and never stops the others. Load
-// returns when no model is loading that has nothing else to serve, or when ctx ends, leaving the rest loading.
+// returns when no version that is to serve is loading any more, or when ctx ends, leaving the rest loading. One whose files
+// do not stop changing is waited for as long as it takes to call that a failure.
 func (r *Repository) Load(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.look("")
@@ -35,10 +36,10 @@ func (r *Repository) Load(ctx context.Context) {
 	}
 }
 
-// settled tells that each model serves, or has nothing that may soon.
+// settled tells that each version serves, or will not soon.
 func (r *Repository) settled() bool {
 	return !slices.ContainsFunc(r.List(), func(m explaind.ModelStatus) bool {
-		return !m.Ready() && slices.ContainsFunc(m.Versions, func(v explaind.VersionStatus) bool { return v.State == explaind.ModelLoading })
+		return slices.ContainsFunc(m.Versions, func(v explaind.VersionStatus) bool { return v.State == explaind.ModelLoading })
 	})
 }
 

@@ -104,7 +104,7 @@ func (g *Guard) Interceptors() grpcserver.Interceptors {
 // answers that it is unimplemented.
 func (g *Guard) Early() grpc.ServerOption {
 	return grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		_, failure := g.check(ctx, info.FullMethodName)
+		caller, failure := g.check(ctx, info.FullMethodName)
 		if failure == nil {
 			return ctx, nil
 		}
@@ -113,7 +113,7 @@ func (g *Guard) Early() grpc.ServerOption {
 			return ctx, nil
 		}
 		status := grpcserver.Status(err)
-		g.log.InfoContext(ctx, "denied", "method", clip(info.FullMethodName), "peer", hostOf(addressOf(ctx)), "code", status.Code().String(), "reason", err.Reason)
+		g.log.InfoContext(ctx, "denied", "method", clip(info.FullMethodName), "peer", hostOf(addressOf(ctx)), "client", caller, "code", status.Code().String(), "reason", err.Reason)
 		if g.denied != nil {
 			g.denied(info.FullMethodName, err)
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // Health follows the models. "models/NAME" serves while a version of the model is ready, and is unknown when the model is
-// gone. The whole server ("") and its services serve once no model is loading any more and at least one is ready: traffic
-// that is sent by readiness then meets no model that loads. From then on they serve as long as any model does: models that
+// gone. The whole server ("") and its services serve once no version is loading any more and at least one is ready: traffic
+// that is sent by readiness then meets no model, version or label that loads. From then on they serve as long as any model does: models that
 // come later, or are tried again, do not take the others away from their callers.
 type Health struct {
 	server   *health.Server
@@ -71,13 +71,10 @@ func (h *Health) shutdown() {
 	h.models = nil
 }
 
-// summary tells whether any model is ready, and whether any that is not may soon be.
+// summary tells whether any model is ready, and whether any version may soon be.
 func summary(models map[string]explaind.ModelStatus) (ready, loading bool) {
 	for _, m := range models {
-		if m.Ready() {
-			ready = true
-			continue
-		}
+		ready = ready || m.Ready()
 		for _, v := range m.Versions {
 			loading = loading || v.State == explaind.ModelLoading
 		}

@@ -48,8 +48,9 @@ func TestHealthFollowsTheModels(t *testing.T) {
 	}{
 		{model("a", loading), no, no, unknown},
 		{model("b", loading), no, no, no},
-		{model("a", ready), no, yes, no},            // b still loads
-		{model("b", failed), yes, yes, no},          // and will not come
+		{model("a", ready, loading), no, yes, no},   // b still loads
+		{model("b", failed), no, yes, no},           // and will not come, but a's second version still loads
+		{model("a", ready, ready), yes, yes, no},    //
 		{model("b", failed, loading), yes, yes, no}, // or will it: those of a wait for nobody
 		{model("b", failed, ready), yes, yes, yes},  //
 		{model("a", ready, loading), yes, yes, yes}, // the old version answers meanwhile
@@ -140,7 +141,7 @@ func TestProbes(t *testing.T) {
 	}
 	failed := model("b", explaind.ModelFailed)
 	failed.Versions[0].Err = explaind.Errorf(explaind.FailedPrecondition, "BAD_SAVED_MODEL", "the variables\nare missing")
-	const none = "not ready: models are loading, or none could be loaded\n"
+	const none = "not ready: models are loading, none could be loaded, or all were unloaded\n"
 	for _, step := range []struct {
 		change          func()
 		ready           int

@@ -46,7 +46,7 @@ func (h *Health) answer(w http.ResponseWriter, verbose bool) {
 		fmt.Fprintln(w, "not ready: the server is stopping")
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, "not ready: models are loading, or none could be loaded")
+		fmt.Fprintln(w, "not ready: models are loading, none could be loaded, or all were unloaded")
 	}
 	if verbose {
 		for _, name := range slices.Sorted(maps.Keys(models)) {

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -245,6 +246,30 @@ func TestVersionsAreForgotten(t *testing.T) {
 	r.ModelChanged(explaind.ModelStatus{Name: "\xff\xfe", Versions: []explaind.VersionStatus{{Version: 1, State: explaind.ModelFailed}}})
 	if v := r.scrape().value("explaind_model_reload_total", "model", "\uFFFD", "result", "failed"); v != 1 {
 		t.Errorf("a name that is no text has %v reloads", v)
+	}
+}
+
+// New files of a version that serves are a reload, whether they replace the old ones or cannot.
+func TestReloadsInPlace(t *testing.T) {
+	r := start(t, setup{})
+	bad := errors.New("no graph")
+	for i, step := range []struct {
+		digest     string
+		err        error
+		ok, failed float64
+	}{
+		{"a", nil, 1, -1},
+		{"a", bad, 1, 1},
+		{"a", bad, 1, 1}, // nothing new
+		{"b", nil, 2, 1},
+		{"b", errors.New("no variables"), 2, 2},
+	} {
+		r.ModelChanged(explaind.ModelStatus{Name: "m", Versions: []explaind.VersionStatus{{Version: 1, State: explaind.ModelReady, Digest: step.digest, Err: step.err}}})
+		got := r.scrape()
+		ok, failed := got.value("explaind_model_reload_total", "model", "m", "result", "ok"), got.value("explaind_model_reload_total", "model", "m", "result", "failed")
+		if ok != step.ok || failed != step.failed {
+			t.Errorf("step %d: %v reloads and %v failures, want %v and %v", i, ok, failed, step.ok, step.failed)
+		}
 	}
 }
 

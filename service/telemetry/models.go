@@ -24,8 +24,14 @@ func keyOf(name string, version int64) modelKey {
 type models struct {
 	metrics *metrics
 
-	mu     sync.RWMutex
-	states map[modelKey]explaind.ModelState
+	mu    sync.RWMutex
+	known map[modelKey]standing
+}
+
+// standing is where a version stands: with these files, and with this failure to load it, or others in its place.
+type standing struct {
+	state           explaind.ModelState
+	digest, failure string
 }
 
 // ModelChanged takes the status of one model, as repositories tell it to those who listen. Calls come one at a time.
@@ -33,24 +39,26 @@ func (t *Telemetry) ModelChanged(s explaind.ModelStatus) { t.models.changed(s) }
 
 func (m *models) changed(s explaind.ModelStatus) {
 	name := keyOf(s.Name, 0).name
-	now := map[modelKey]explaind.ModelState{}
+	now := map[modelKey]standing{}
 	for _, v := range s.Versions {
-		now[keyOf(name, v.Version)] = v.State
+		at := standing{state: v.State, digest: v.Digest}
+		if v.Err != nil {
+			at.failure = v.Err.Error()
+		}
+		now[keyOf(name, v.Version)] = at
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.states == nil {
-		m.states = map[modelKey]explaind.ModelState{}
+	if m.known == nil {
+		m.known = map[modelKey]standing{}
 	}
-	for key, state := range now {
-		if before := m.states[key]; before != state {
-			m.enters(key, state)
-		}
-		m.states[key] = state
+	for key, at := range now {
+		m.count(key, m.known[key], at)
+		m.known[key] = at
 	}
-	for key := range m.states {
+	for key := range m.known {
 		if _, still := now[key]; key.name == name && !still {
-			delete(m.states, key)
+			delete(m.known, key)
 			m.forget(key)
 		}
 	}
@@ -59,14 +67,16 @@ func (m *models) changed(s explaind.ModelStatus) {
 	}
 }
 
-// enters counts what became of a load.
-func (m *models) enters(key modelKey, state explaind.ModelState) {
-	switch state {
-	case explaind.ModelReady:
+// count counts what became of a load. A version that serves may have failed to be replaced by its own new files.
+func (m *models) count(key modelKey, before, now standing) {
+	if now.state == explaind.ModelReady && (before.state != explaind.ModelReady || before.digest != now.digest) {
 		m.metrics.reloads.WithLabelValues(key.name, resultOK).Inc()
-	case explaind.ModelFailed:
+	}
+	failed := now.state == explaind.ModelFailed || now.failure != ""
+	if failed && (before.failure != now.failure || before.state != now.state) {
 		m.metrics.reloads.WithLabelValues(key.name, resultFailed).Inc()
-	case explaind.ModelUnloaded:
+	}
+	if now.state == explaind.ModelUnloaded && before.state != explaind.ModelUnloaded {
 		m.forget(key)
 	}
 }
@@ -83,7 +93,7 @@ func (m *models) forget(key modelKey) {
 func (m *models) served(key modelKey) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	state := m.states[key]
+	state := m.known[key].state
 	return state == explaind.ModelReady || state == explaind.ModelUnloading
 }
 
