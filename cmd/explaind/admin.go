@@ -90,7 +90,7 @@ func (a *app) administer(ctx context.Context, f modelFlags, about modelVersion, 
 		return errors.New("the server does not let its models be administered; start it with --admin")
 	}
 	if err != nil {
-		return err
+		return ofServer(err)
 	}
 	_, err = fmt.Fprintln(a.stdout, said)
 	return err

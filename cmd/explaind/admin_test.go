@@ -65,9 +65,14 @@ func TestAdminister(t *testing.T) {
 
 	admin("load", "broken").want(t, statusNotStarted, "the variables are missing", "MODEL_FAILED")
 	admin("label", "colours", "stable", "1").want(t, statusNotStarted, "VERSION_NOT_READY")
-	admin("load", "colors").want(t, statusNotStarted, "nearest: colours")
+	admin("load", "colors").want(t, statusNotStarted, `explaind: model "colors" does not exist; nearest: colours`)
 	admin("load").want(t, statusNotStarted, "wanted: load MODEL [VERSION]")
 	admin("load", "colours", "two").want(t, statusNotStarted, `VERSION is a number, got "two"`)
+	for _, args := range [][]string{{"admin", "load", "colours"}, {"models"}} {
+		if o := r.run(append(args, "--server", "127.0.0.1:1")...).want(t, statusNotStarted, "cannot be reached"); !strings.HasSuffix(o.stderr, "; check --server\n") {
+			t.Errorf("%v says %s", args, o.stderr)
+		}
+	}
 	r.run("admin", "unload", "colours").want(t, statusNotStarted, "--server is missing")
 
 	r = newRig(t, "colours")
@@ -93,6 +98,39 @@ func TestServeWaitsForModels(t *testing.T) {
 	r.run("serve", "--models", r.models+"-nowhere").want(t, statusNotStarted, "does not exist")
 	empty := t.TempDir()
 	r.run("serve", "--models", empty, "--poll-interval", "0").want(t, statusNotStarted, "holds no model")
+}
+
+// A model none of whose versions is wanted is waited for, and has not failed.
+func TestServeWaitsForVersions(t *testing.T) {
+	r := newRig(t, "colours")
+	s := r.serve("--models", r.models, "--version-policy", "specific=5")
+	s.wait(`level=WARN msg="waiting for a version that the version policy wants.*models=colours`)
+	s.wait(`msg="waiting for models" grpc=`)
+	if ready := s.probe("/readyz"); ready != 503 {
+		t.Errorf("without a version: readyz %d", ready)
+	}
+	if o := r.run("config", "check", "--models", r.models, "--version-policy", "specific=5").want(t, statusGood); !strings.Contains(o.stdout, "#   colours: no version on disk is wanted, nothing will be served until one appears\n") {
+		t.Errorf("config check prints\n%s", o.stdout)
+	}
+	r.addVersion("colours", "5")
+	s.wait(`msg="model ready" model=colours version=5`)
+	if ready := s.probe("/readyz"); ready != 200 {
+		t.Errorf("with the version: readyz %d", ready)
+	}
+	if got := strings.Count(s.log.String(), "level=WARN"); got != 1 {
+		t.Errorf("%d warnings:\n%s", got, s.log)
+	}
+	s.stop()
+	s.ended(statusGood)
+
+	r = newRig(t, "broken", "colours", "shapes")
+	s = r.serve("--models", r.models, "--version-policy", "shapes:specific=5")
+	s.wait(`msg=ready .*models=colours failed=broken\n`)
+	s.wait(`level=WARN msg="waiting for a version that .* models=shapes`)
+	// One that may come keeps the server up beside one that is broken.
+	s = r.serve("--models", r.models, "--version-policy", "shapes:specific=5", "--version-policy", "colours:specific=5")
+	s.wait(`level=WARN msg="waiting for a version that .* models="colours, shapes"`)
+	s.wait(`msg="waiting for models" grpc=`)
 }
 
 func TestModelFlags(t *testing.T) {

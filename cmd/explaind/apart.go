@@ -97,12 +97,12 @@ func verdict(out []byte, said string, err error) error {
 		e.Err = err
 		return e
 	}
-	why := "its graph is malformed"
+	what := "ended over it: its graph is malformed; export the model again"
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
-		why = "it needs more memory than there is"
+		what = "killed, most often because memory ran out; give it more memory, or a smaller model"
 	}
 	e := explaind.Errorf(explaind.FailedPrecondition, "MODEL_CRASHED_TENSORFLOW",
-		"the process that compiled the model was ended over it: %s; export the model again (the server's log has TensorFlow's last words)", why)
+		"the process that compiled the model was %s (the server's log has TensorFlow's last words)", what)
 	e.Err = fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(said), " "))
 	return e
 }

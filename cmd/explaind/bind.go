@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// unixPrefix begins an address that is a socket in the file system.
-const unixPrefix = "unix:"
-
 // resolver finds the addresses of a host.
 type resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
@@ -45,9 +42,9 @@ func isPublic(address string, resolve resolver) (bool, error) {
 
 // listen listens on HOST:PORT or unix:PATH. The socket of a server that was killed is replaced.
 func listen(address, flag string) (net.Listener, error) {
-	network, where := "tcp", address
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
-		network, where = "unix", path
+	network, where, err := endpoint(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s is no address to listen on: %w", flag, address, err)
 	}
 	l, err := net.Listen(network, where)
 	if network == "unix" && errors.Is(err, syscall.EADDRINUSE) && isAbandoned(where) {

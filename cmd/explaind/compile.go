@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/explaind/explaind"
+	"github.com/explaind/explaind/repository"
 	"github.com/explaind/explaind/tfmodel"
 )
 
@@ -81,6 +82,13 @@ func (a *app) compile(ctx context.Context, f compileFlags, args []string) error 
 	}
 	var folders []string
 	for _, dir := range args {
+		if err := missingFolder(dir); err != nil {
+			if f.json { // as for any other that cannot be compiled
+				why := failureOf(err)
+				return errors.Join(a.printCompiled(f, compileLine{Model: dir, Error: &why}), err)
+			}
+			return err
+		}
 		folders = append(folders, savedModels(dir)...)
 	}
 	failed := 0
@@ -98,6 +106,14 @@ func (a *app) compile(ctx context.Context, f compileFlags, args []string) error 
 	}
 	if failed > 0 {
 		return unfinished{fmt.Errorf("%d of %d models failed", failed, len(folders))}
+	}
+	return nil
+}
+
+// missingFolder is the error of a folder that does not exist.
+func missingFolder(dir string) error {
+	if _, err := repository.CheckRoot(dir); err != nil && explaind.AsError(err).Reason == "FOLDER_NOT_FOUND" {
+		return err
 	}
 	return nil
 }

@@ -58,7 +58,10 @@ func TestCompileWantsFolderAndCache(t *testing.T) {
 	r.run("compile").want(t, statusNotStarted, "no model is given")
 	r.run("compile", r.model("colours"), "--cache", "").want(t, statusNotStarted, "--cache DIR")
 	r.run("compile", r.model("colours"), "--threads", "100000").want(t, statusNotStarted, "--threads must be at most 1024")
-	r.run("compile", filepath.Join(r.models, "gone"), "--cache", t.TempDir()).want(t, statusSomeFailed, "NOT_A_SAVED_MODEL", "1 of 1 models failed")
+	r.run("compile", filepath.Join(r.models, "gone"), "--cache", t.TempDir()).want(t, statusNotStarted, "gone does not exist (FOLDER_NOT_FOUND)")
+	if o := r.compile(t.TempDir(), filepath.Join(r.models, "gone")); o.status != statusNotStarted || lines[compileLine](t, o)[0].Error.Reason != "FOLDER_NOT_FOUND" {
+		t.Errorf("for a program: %+v", o)
+	}
 }
 
 // apart compiles in a process of its own, which this test binary is.
@@ -87,7 +90,7 @@ func TestCompileApart(t *testing.T) {
 
 // TensorFlow aborts, and the system kills; what was said before is kept for the log, and not told to callers.
 func TestCompileApartCrashes(t *testing.T) {
-	for kind, says := range map[string]string{"aborting": "malformed", "killed": "memory", "silent": "malformed"} {
+	for kind, says := range map[string]string{"aborting": "malformed", "killed": "was killed, most often because memory ran out; ", "silent": "malformed"} {
 		_, err := apart(t, kind, "model")
 		e, ok := errors.AsType[*explaind.Error](err)
 		if !ok || e.Code != explaind.FailedPrecondition || e.Reason != "MODEL_CRASHED_TENSORFLOW" || !strings.Contains(e.Message, says) {

@@ -142,6 +142,9 @@ func findModels(o repository.Options, log *slog.Logger) (string, error) {
 				found += fmt.Sprintf("#   %s, version %d: %s\n", m.Name, v.Version, foundState(v.State))
 			}
 		}
+		if !anyIn(m, explaind.ModelLoading) && !anyIn(m, explaind.ModelFailed) {
+			found += fmt.Sprintf("#   %s: no version on disk is wanted, nothing will be served until one appears\n", m.Name)
+		}
 	}
 	if len(r.List()) == 0 {
 		found = "\n# No models are there yet.\n"

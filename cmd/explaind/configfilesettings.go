@@ -178,6 +178,7 @@ func expected(flag *pflag.Flag, value *yaml.Node) error {
 
 // set gives a flag its value, or the values of a list, as the command line would.
 func (s *settings) set(flag *pflag.Flag, from origin, values []string, list bool) error {
+	before := flag.Value.String()
 	var err error
 	if several, ok := flag.Value.(pflag.SliceValue); ok && (list || flag.Value.Type() == "stringArray") {
 		err = several.Replace(values)
@@ -186,6 +187,7 @@ func (s *settings) set(flag *pflag.Flag, from origin, values []string, list bool
 		err = s.cmd.Flags().Set(flag.Name, values[0])
 	}
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		_ = flag.Value.Set(before) // a number that cannot be read leaves another one, which nobody wrote
 		return fmt.Errorf("%s %q %s", from.name(flag.Name), bad.GetValue(), whatIsWrong(bad))
 	}
 	if err != nil {

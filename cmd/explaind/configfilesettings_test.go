@@ -238,3 +238,20 @@ func TestFlagGroupsAcrossSources(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A number that cannot be read is one mistake, and leaves the default in force.
+func TestUnreadableNumbersAreToldOnce(t *testing.T) {
+	r := newRig(t, "colours")
+	for _, value := range []string{"99999999999999999999", "many", "-1"} {
+		file := write(t, filepath.Join(t.TempDir(), "explaind.yaml"), "max-streams: "+value+"\nmodels: "+r.models+"\n")
+		o := r.run("config", "check", "--config", file).want(t, statusNotStarted, file+`:1: max-streams "`+value+`" is `)
+		if strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stdout, "max-streams: 256 ") {
+			t.Errorf("%s: it says\n%s\n%s", value, o.stderr, o.stdout)
+		}
+		t.Setenv("EXPLAIND_MAX_STREAMS", value)
+		if o := r.run("config", "check", "--models", r.models).want(t, statusNotStarted, "EXPLAIND_MAX_STREAMS"); strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%s: it says\n%s", value, o.stderr)
+		}
+		must(t, os.Unsetenv("EXPLAIND_MAX_STREAMS"))
+	}
+}

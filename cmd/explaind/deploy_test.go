@@ -95,7 +95,7 @@ func portOf(t *testing.T, address string) int {
 
 // longestStop is how long a process may take to end after SIGTERM.
 func longestStop(f *serveFlags) time.Duration {
-	return f.telemetry.drainDelay + f.load.grace + leaveTimeout
+	return f.load.drainDelay + f.load.grace + leaveTimeout
 }
 
 func TestDeployKubernetes(t *testing.T) {
@@ -211,7 +211,20 @@ func TestDeploySystemd(t *testing.T) {
 	if f.runtime.cache != "/var/cache/"+unit["CacheDirectory"] {
 		t.Errorf("the cache is %s, systemd makes %s", f.runtime.cache, unit["CacheDirectory"])
 	}
-	// What is commented out is right too.
+	if unit["RestartPreventExitStatus"] != strconv.Itoa(statusNotStarted) {
+		t.Errorf("a server that cannot start is tried again unless it exits with %s", unit["RestartPreventExitStatus"])
+	}
+	// What is commented out is right too: each credential is the value of a setting.
+	given := regexp.MustCompile(`(?m)^#LoadCredential=([^:]+):/`).FindAllStringSubmatch(string(data), -1)
+	taken := regexp.MustCompile(`(EXPLAIND_[A-Z_]+)=%d/(\S+)`).FindAllStringSubmatch(string(data), -1)
+	if len(given) == 0 || len(given) != len(taken) {
+		t.Fatalf("%d credentials are given, %d taken", len(given), len(taken))
+	}
+	for i := range given {
+		if given[i][1] != taken[i][2] || !slices.ContainsFunc(serveSettings().names(), func(name string) bool { return variable(name) == taken[i][1] }) {
+			t.Errorf("%s is %s", taken[i][1], given[i][1])
+		}
+	}
 	settingsOf(t, regexp.MustCompile(`(?m)^#([a-z-]+: )`).ReplaceAllString(string(settings), "$1"))
 }
 

@@ -111,6 +111,24 @@ func failureOf(err error) failure {
 	return f
 }
 
+// orAlone is the way out of commands that can run a model themselves.
+const orAlone = ", or leave it out to run the model in this process"
+
+// ofServer rewords an error of a command that is about a server, and has no --model.
+func ofServer(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	p := s.Proto()
+	p.Message = strings.TrimPrefix(p.GetMessage(), "model: ")
+	err = status.ErrorProto(p)
+	if text, alone := strings.CutSuffix(failureOf(err).Message, orAlone); alone {
+		return errors.New(text)
+	}
+	return err
+}
+
 // transport words what gRPC itself reports.
 func transport(s *status.Status) string {
 	switch s.Code() {
@@ -118,7 +136,7 @@ func transport(s *status.Status) string {
 		if text := handshake(s.Message()); text != "" {
 			return text + " (" + s.Message() + ")"
 		}
-		return "the server cannot be reached: " + s.Message() + "; check --server, or leave it out to run the model in this process"
+		return "the server cannot be reached: " + s.Message() + "; check --server" + orAlone
 	case codes.Canceled:
 		return "interrupted"
 	case codes.DeadlineExceeded:

@@ -55,7 +55,7 @@ func (a *app) models(ctx context.Context, f modelFlags, asJSON bool) error {
 	defer connection.Close()
 	list, err := pb.NewExplainServiceClient(connection).ListModels(ctx, &pb.ListModelsRequest{})
 	if err != nil {
-		return err
+		return ofServer(err)
 	}
 	rows := [][]string{{"MODEL", "VERSION", "STATE", "LABELS", "DIGEST", ""}}
 	for _, m := range list.GetModels() {

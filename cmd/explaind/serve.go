@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/explaind/explaind"
 	"github.com/explaind/explaind/service/telemetry"
 )
 
@@ -136,7 +138,7 @@ func runServer(ctx context.Context, c config, rpc, probes net.Listener) error {
 	if err != nil {
 		return err
 	}
-	c.log.Info("listening", "grpc", address(rpc), "http", address(probes))
+	c.log.Info("listening", "grpc", addressOf(rpc), "http", addressOf(probes))
 	web := telemetry.NewServer(c.web(s), c.log)
 	group, ctx := errgroup.WithContext(ctx)
 	if probes != nil {
@@ -162,35 +164,39 @@ func runServer(ctx context.Context, c config, rpc, probes net.Listener) error {
 		if err != nil {
 			return err
 		}
-		up, down := s.census()
+		up, down, waiting := s.census()
+		if waiting != orNone(nil) {
+			c.log.Warn("waiting for a version that the version policy wants; until it appears, nothing of these models is served", "models", waiting)
+		}
 		if up == orNone(nil) {
-			c.log.Info("waiting for models", "grpc", address(rpc), "http", address(probes))
+			c.log.Info("waiting for models", "grpc", addressOf(rpc), "http", addressOf(probes))
 			return nil
 		}
-		c.log.Info("ready", "grpc", address(rpc), "http", address(probes), "models", up, "failed", down)
+		c.log.Info("ready", "grpc", addressOf(rpc), "http", addressOf(probes), "models", up, "failed", down)
 		return nil
 	})
 	return group.Wait()
 }
 
-func address(l net.Listener) string {
-	if l == nil {
-		return "none"
-	}
-	return l.Addr().String()
-}
-
-// census names the models that answer and those that do not.
-func (s *server) census() (up, down string) {
-	var ready, failed []string
+// census names the models that answer, those that failed, and those of which nothing is wanted that is there.
+func (s *server) census() (up, down, waiting string) {
+	var ready, failed, idle []string
 	for _, m := range s.models.List() {
-		if m.Ready() {
+		switch {
+		case m.Ready():
 			ready = append(ready, m.Name)
-		} else {
+		case anyIn(m, explaind.ModelFailed):
 			failed = append(failed, m.Name)
+		case !anyIn(m, explaind.ModelLoading):
+			idle = append(idle, m.Name)
 		}
 	}
-	return orNone(ready), orNone(failed)
+	return orNone(ready), orNone(failed), orNone(idle)
+}
+
+// anyIn tells whether a version of the model is in the state.
+func anyIn(m explaind.ModelStatus, state explaind.ModelState) bool {
+	return slices.ContainsFunc(m.Versions, func(v explaind.VersionStatus) bool { return v.State == state })
 }
 
 func orNone(names []string) string {

@@ -313,7 +313,7 @@ func TestServeEndsWithoutModels(t *testing.T) {
 	r := newRig(t, "broken")
 	s := r.serve("--models", r.models)
 	s.ended(statusNotStarted)
-	if !strings.Contains(s.log.String(), "explaind: the variables are missing (BAD_SAVED_MODEL)") {
+	if !strings.Contains(s.log.String(), "explaind: model broken: the variables are missing (BAD_SAVED_MODEL)") {
 		t.Errorf("the log does not tell why:\n%s", s.log)
 	}
 	r = newRig(t, "broken-1", "broken-2")

@@ -25,7 +25,7 @@ type loadFlags struct {
 	clientInFlight, clientBurst                           uint
 	clientRate                                            float64
 	maxBatch, maxRuns                                     uint
-	grace                                                 time.Duration
+	drainDelay, grace                                     time.Duration
 }
 
 func (f *loadFlags) register(flags *pflag.FlagSet) {
@@ -47,6 +47,7 @@ func (f *loadFlags) register(flags *pflag.FlagSet) {
 	number(&f.clientBurst, "max-client-burst", 0, "`NUMBER` of images that one client may send at once, where --max-client-rate bounds them; 0 for those of one second")
 	flags.UintVar(&f.maxBatch, "max-batch", 8, "`NUMBER` of images of several requests that a model computes together while it is busy; 1 for each alone")
 	flags.UintVar(&f.maxRuns, "max-runs", 0, "`NUMBER` of computations of one model at once; 0 for one for every eight cores, at least two")
+	flags.DurationVar(&f.drainDelay, "drain-delay", 0, "`TIME` that calls are still taken when the server is no longer ready, until balancers have heard of it")
 	flags.DurationVar(&f.grace, "grace", 30*time.Second, "`TIME` that calls may go on after the stop began")
 }
 
@@ -86,6 +87,8 @@ func (f *loadFlags) apply(c *config) error {
 		}
 	}
 	switch {
+	case f.drainDelay < 0:
+		return fmt.Errorf("--drain-delay must not be negative, got %v", f.drainDelay)
 	case f.grace < 0:
 		return fmt.Errorf("--grace must not be negative, got %v; give 0 to cut calls off at once", f.grace)
 	case !(f.clientRate >= 0 && f.clientRate <= manyRequests): // NaN is neither
@@ -102,6 +105,6 @@ func (f *loadFlags) apply(c *config) error {
 	}
 	c.batch = batch.Options{MaxRows: int(f.maxBatch), MaxRuns: int(f.maxRuns)}
 	c.maxMessageBytes = int(f.maxMessage) << 20
-	c.grace = f.grace
+	c.drainDelay, c.grace = f.drainDelay, f.grace
 	return nil
 }

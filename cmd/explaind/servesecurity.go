@@ -39,8 +39,14 @@ func (f *securityFlags) apply(c *config, rpc, web string, admin bool) (err error
 		return errors.New("--tls-cert and --tls-key are missing; --tls-client-ca needs them, because certificates are shown over TLS only")
 	}
 	var bad problems
-	bad.add(f.checkBind(c, "--grpc", rpc, admin))
-	bad.add(f.checkBind(c, "--http", web, false))
+	if rpc == "" { // package net would listen everywhere
+		bad.add(errors.New("--grpc is empty: gRPC has no address; give --grpc HOST:PORT"))
+	} else {
+		bad.add(f.checkBind(c, "--grpc", rpc, admin))
+	}
+	if web != "" {
+		bad.add(f.checkBind(c, "--http", web, false))
+	}
 	if len(bad) > 0 {
 		return bad
 	}
@@ -73,7 +79,11 @@ func (f *securityFlags) inFlags(err error) error {
 // checkBind refuses an address that other machines reach, unless what passes is encrypted and callers show who they are.
 // Models are changed by callers with a token only, whatever guards the port.
 func (f *securityFlags) checkBind(c *config, flag, address string, admin bool) error {
-	public, err := isPublic(address, net.DefaultResolver.LookupNetIP)
+	_, _, err := endpoint(address)
+	public := false
+	if err == nil {
+		public, err = isPublic(address, net.DefaultResolver.LookupNetIP)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s is no address to listen on: %w", flag, address, err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,7 +34,6 @@ type telemetryFlags struct {
 	endpoint              string
 	ratio                 float64
 	pprof, channelz, orca bool
-	drainDelay            time.Duration
 }
 
 func (f *telemetryFlags) register(flags *pflag.FlagSet) {
@@ -46,7 +44,6 @@ func (f *telemetryFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.pprof, "pprof", false, "profiles of the process at /debug/pprof/ of the HTTP port")
 	flags.BoolVar(&f.channelz, "channelz", false, "gRPC's view of its connections, as the service grpc.channelz.v1.Channelz")
 	flags.BoolVar(&f.orca, "orca", false, "load reports for clients that balance by load (ORCA), in trailers and as a service")
-	flags.DurationVar(&f.drainDelay, "drain-delay", 0, "`TIME` that calls are still taken when the server is no longer ready, until balancers have heard of it")
 }
 
 func (f *telemetryFlags) apply(c *config, stderr io.Writer) (err error) {
@@ -58,10 +55,7 @@ func (f *telemetryFlags) apply(c *config, stderr io.Writer) (err error) {
 	if !(f.ratio >= 0 && f.ratio <= 1) {
 		bad.add(fmt.Errorf("--trace-ratio %v is no share; give a number from 0 to 1", f.ratio))
 	}
-	if f.drainDelay < 0 {
-		bad.add(errors.New("--drain-delay must not be negative"))
-	}
-	c.pprof, c.drainDelay = f.pprof, f.drainDelay
+	c.pprof = f.pprof
 	c.telemetry = telemetry.New(telemetry.Options{
 		Version: strings.TrimSuffix(version(), " "+runtime.Version()), Endpoint: endpoint, Ratio: f.ratio, ORCA: f.orca, Channelz: f.channelz, Log: c.log,
 	})
@@ -90,7 +84,7 @@ func newLogger(format, level string, to io.Writer) (*slog.Logger, error) {
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q is not known; choose among debug, info, warn, error", level)
 	}
-	options := &slog.HandlerOptions{Level: least}
+	options := &slog.HandlerOptions{Level: least, ReplaceAttr: durationsInWords}
 	switch format {
 	case "text":
 		return slog.New(telemetry.Marked(slog.NewTextHandler(to, options))), nil
@@ -99,6 +93,14 @@ func newLogger(format, level string, to io.Writer) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("--log-format %q is not known; choose text or json", format)
 	}
+}
+
+// durationsInWords writes 249ms where JSON would have a number without a unit.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // instrument lets telemetry hear of the server, and of its models.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -172,11 +173,25 @@ func TestTelemetryFlags(t *testing.T) {
 		{[]string{"--otlp-endpoint", "nowhere"}, []string{`--otlp-endpoint: "nowhere" is no address of a collector`, "4317"}},
 		{[]string{"--trace-ratio", "1.5"}, []string{"--trace-ratio 1.5 is no share", "0 to 1"}},
 		{[]string{"--trace-ratio", "NaN"}, []string{"--trace-ratio NaN is no share"}},
-		{[]string{"--drain-delay", "-1s"}, []string{"--drain-delay must not be negative"}},
 		{[]string{"--log-level", "loud", "--trace-ratio", "7"}, []string{"--log-level", "--trace-ratio 7"}},
 	} {
 		r.run(append([]string{"serve", "--models", r.models}, c.args...)...).want(t, statusNotStarted, c.text...)
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://x:1")
 	r.run("serve", "--models", r.models).want(t, statusNotStarted, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ")
+}
+
+// Durations have their unit in both forms of the log, in groups as well.
+func TestLogDurations(t *testing.T) {
+	for format, want := range map[string][]string{"text": {"took=249ms", "a.wait=1.5s"}, "json": {`"took":"249ms"`, `"a":{"wait":"1.5s"}`}} {
+		var out strings.Builder
+		log, err := newLogger(format, "info", &out)
+		must(t, err)
+		log.Info("done", "took", 249*time.Millisecond, slog.Group("a", "wait", 1500*time.Millisecond))
+		for _, text := range want {
+			if !strings.Contains(out.String(), text) {
+				t.Errorf("%s: got %s, without %s", format, out.String(), text)
+			}
+		}
+	}
 }

@@ -121,12 +121,15 @@ func (s *server) leave() {
 	}
 }
 
-// ready waits until the models of the start are loaded. The error tells why there is none that answers.
+// ready waits until the models of the start are loaded. The error tells why there is none that answers, and none that could
+// without a change to its files: one of which no version is wanted, or is there, waits for it.
 func (s *server) ready(ctx context.Context) error {
 	select {
 	case <-s.loaded:
 	case <-ctx.Done():
-		return explaind.FromContext(ctx)
+	}
+	if err := explaind.FromContext(ctx); err != nil { // loading was broken off
+		return err
 	}
 	var failed []string
 	var last error
@@ -135,22 +138,18 @@ func (s *server) ready(ctx context.Context) error {
 		return nil
 	}
 	for _, m := range models {
-		if m.Ready() {
+		if m.Ready() || !anyIn(m, explaind.ModelFailed) {
 			return nil
 		}
 		for _, v := range m.Versions {
 			if v.State == explaind.ModelFailed {
-				last = v.Err
+				last = fmt.Errorf("model %s: %w", m.Name, v.Err)
 				failed = append(failed, fmt.Sprintf("%s: %s", m.Name, failureOf(explaind.AsError(v.Err)).Message))
 			}
 		}
 	}
-	switch len(failed) {
-	case 0: // the server stopped
-		return explaind.Errorf(explaind.Canceled, "CANCELED", "loading was broken off")
-	case 1:
+	if len(failed) == 1 {
 		return last
-	default:
-		return explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS", "no model could be loaded: %s", strings.Join(failed, "; "))
 	}
+	return explaind.Errorf(explaind.FailedPrecondition, "NO_MODELS", "no model could be loaded: %s", strings.Join(failed, "; "))
 }
