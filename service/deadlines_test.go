@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/explaind/explaind"
@@ -13,11 +14,11 @@ import (
 // expiring is a context whose deadline is found to have passed at the n-th look.
 type expiring struct {
 	context.Context
-	looks *int
+	looks *atomic.Int64
 }
 
 func (e expiring) Err() error {
-	if *e.looks--; *e.looks < 0 {
+	if e.looks.Add(-1) < 0 {
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -56,7 +57,9 @@ func TestDeadlines(t *testing.T) {
 	} {
 		var got []string
 		for n := 0; n < 200 && !slices.ContainsFunc(got, func(s string) bool { return s[0] == 'a' }); n++ {
-			before, looks := m.Runs(), n
+			before := m.Runs()
+			var looks atomic.Int64
+			looks.Store(int64(n))
 			err := c.call(expiring{t.Context(), &looks})
 			phase := "answered"
 			if err != nil {
